@@ -1,0 +1,49 @@
+//! What is done to the parameters after a step: EMA target, unit rows or columns, clamped biases.
+
+use tch::Tensor;
+
+use crate::{
+    models::{Kind, Parameters},
+    spec::{Normalization, Part, TrainSpec, Turns},
+};
+
+/// Applies everything that the settings ask for, in the order of the authors' `alternate_train`.
+pub fn apply(train: &TrainSpec, parameters: &Parameters) {
+    if let Turns::Ema { decay } = train.turns {
+        follow(parameters, decay);
+    }
+    for (parameter, weight) in parameters.iter().filter(|(parameter, _)| parameter.kind == Kind::Weight) {
+        match parameter.part {
+            Part::Encoder | Part::Target => normalize(weight, train.normalize_encoder),
+            Part::Predictor => normalize(weight, train.normalize_predictor),
+            Part::Projector => {}
+        }
+    }
+    if let Some(limit) = train.clamp_bias {
+        for (_, bias) in parameters.iter().filter(|(parameter, _)| parameter.is_encoder_bias()) {
+            let _ = bias.shallow_clone().clamp_(-limit, limit);
+        }
+    }
+}
+
+/// BYOL's target: `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias.
+fn follow(parameters: &Parameters, decay: f64) {
+    for (parameter, target) in parameters.iter() {
+        if parameter.part == Part::Target && matches!(parameter.kind, Kind::Weight | Kind::Bias) {
+            let online = parameters.get(&parameter.name.replacen("Wt", "Wo", 1)).expect("the encoders are twins");
+            let _ = target.shallow_clone().lerp_(&online, 1.0 - decay);
+        }
+    }
+}
+
+/// Scales the weight `(R, m, p)` in place.
+fn normalize(weight: &Tensor, by: Normalization) {
+    let norm = |dim: i64| weight.norm_scalaropt_dim(2.0, [dim].as_slice(), true);
+    let divisor = match by {
+        Normalization::None => return,
+        Normalization::Rows => norm(2),
+        Normalization::Columns => norm(1),
+        Normalization::CrossedColumns => norm(1).transpose(1, 2),
+    };
+    let _ = weight.shallow_clone().g_div_(&divisor);
+}

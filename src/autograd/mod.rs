@@ -1,0 +1,149 @@
+//! The reference engine: the authors' PyTorch modules on libtorch tensors, gradients by autograd.
+
+mod constraints;
+
+use anyhow::{Result, ensure};
+use ndarray::{Array2, ArrayD, Ix2};
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::{
+    engine::{Batch, Engine, Member, Turn, Views},
+    models::{self, Forward, Model, Parameters, StateDict},
+    spec::{Dtype, TrainSpec},
+};
+
+/// Trains a cohort on one device with libtorch's autograd.
+pub struct AutogradEngine {
+    model: Box<dyn Model>,
+    parameters: Parameters,
+    train: TrainSpec,
+    /// Samples, `(R, n, p)`.
+    x: Tensor,
+    /// Learning rates, `(R,)`.
+    lr: Tensor,
+    /// Of the last batch, `(R, B, m)`.
+    representation: Option<Tensor>,
+    kind: Kind,
+    device: Device,
+}
+
+impl AutogradEngine {
+    /// An engine for the members of a cohort. Fails if a member's state does not fit its model.
+    pub fn new(members: &[Member], device: Device) -> Result<Self> {
+        ensure!(!members.is_empty(), "a cohort has at least one run");
+        let spec = &members[0].spec;
+        let kind = match spec.dtype {
+            Dtype::Float32 => Kind::Float,
+            Dtype::Float64 => Kind::Double,
+        };
+        let states: Vec<_> = members.iter().map(|member| member.state.clone()).collect();
+        let layout = models::layout(&spec.model, spec.data.p);
+        let parameters = Parameters::stack(layout, &states, kind, device)?;
+        let samples: Vec<_> = members.iter().map(|member| &*member.x).collect();
+        let lr: Vec<f64> = members.iter().map(|member| member.spec.train.lr).collect();
+        Ok(Self {
+            model: models::build(&spec.model, spec.loss, &parameters),
+            parameters,
+            train: spec.train.clone(),
+            x: stack(&samples)?.to_kind(kind).to_device(device),
+            lr: Tensor::from_slice(&lr).to_kind(kind).to_device(device),
+            representation: None,
+            kind,
+            device,
+        })
+    }
+
+    /// Both views of a batch, `(R, B, p)`: the kept entries of the samples, times the scale.
+    fn views(&self, batch: &Batch) -> (Tensor, Tensor) {
+        let rows: Vec<i64> = batch.runs.iter().flat_map(|run| run.rows.iter().map(|&row| i64::from(row))).collect();
+        let (r, n, p) = self.x.size3().expect("samples are (R, n, p)");
+        let b = rows.len() as i64 / r;
+        let offsets = Tensor::arange(r, (Kind::Int64, Device::Cpu)).unsqueeze(1) * n;
+        let rows = (Tensor::from_slice(&rows).reshape([r, b]) + offsets).reshape([-1]).to_device(self.device);
+        let samples = self.x.reshape([r * n, p]).index_select(0, &rows).reshape([r, b, p]) * batch.scale;
+        let keep = |words: Vec<i64>| self.expand_bits(&words, [r, b, p]);
+        let first = keep(batch.runs.iter().flat_map(|run| run.first.iter().map(|&word| word as i64)).collect());
+        let second = keep(batch.runs.iter().flat_map(|run| run.second.iter().map(|&word| word as i64)).collect());
+        (&samples * first, &samples * second)
+    }
+
+    /// Mask words, `ceil(p / 64)` for each row, as zeros and ones `(R, B, p)`.
+    fn expand_bits(&self, words: &[i64], [r, b, p]: [i64; 3]) -> Tensor {
+        let words = Tensor::from_slice(words).to_device(self.device).reshape([r, b, -1, 1]);
+        let positions = Tensor::arange(64, (Kind::Int64, self.device));
+        let bits = words.bitwise_right_shift(&positions).bitwise_and(1); // (R, B, words, 64)
+        bits.reshape([r, b, -1]).narrow(2, 0, p).to_kind(self.kind)
+    }
+
+    /// Losses `(R,)` and the gradient of every parameter that learns in this turn.
+    ///
+    /// The loss of a cohort is the sum over runs, so each run's gradient is its own.
+    fn backward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> (Tensor, Vec<Tensor>) {
+        let Forward { loss, representation } = self.model.forward(x1, x2, turn);
+        self.representation = Some(representation);
+        let learning: Vec<&Tensor> = self.parameters.learning(turn).map(|(_, tensor)| tensor).collect();
+        let gradients = Tensor::run_backward(&[loss.sum(None)], &learning, false, false);
+        (loss.detach(), gradients)
+    }
+
+    /// `w <- w - lr g` for every parameter that learns in this turn.
+    fn descend(&mut self, gradients: &[Tensor], turn: Turn) {
+        for ((_, tensor), gradient) in self.parameters.learning(turn).zip(gradients) {
+            let mut shape = vec![1; gradient.dim()];
+            shape[0] = -1;
+            let _ = tensor.shallow_clone().g_sub_(&(gradient * self.lr.reshape(shape)));
+        }
+    }
+}
+
+impl Engine for AutogradEngine {
+    fn step(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        let (x1, x2) = no_grad(|| self.views(batch));
+        let (loss, gradients) = self.backward(&x1, &x2, batch.turn);
+        no_grad(|| {
+            self.descend(&gradients, batch.turn);
+            constraints::apply(&self.train, &self.parameters);
+        });
+        Ok(Vec::try_from(loss.to_kind(Kind::Double))?)
+    }
+
+    fn gradients(&mut self, views: &Views, turn: Turn) -> Result<Vec<(f64, StateDict)>> {
+        let tensor = |x: &[Array2<f64>]| -> Result<Tensor> {
+            Ok(stack(&x.iter().collect::<Vec<_>>())?.to_kind(self.kind).to_device(self.device))
+        };
+        let (x1, x2) = (tensor(&views.x1)?, tensor(&views.x2)?);
+        let (loss, gradients) = self.backward(&x1, &x2, turn);
+        let mut runs: Vec<(f64, StateDict)> =
+            Vec::<f64>::try_from(loss.to_kind(Kind::Double))?.into_iter().map(|loss| (loss, StateDict::new())).collect();
+        for ((parameter, _), gradient) in self.parameters.learning(turn).zip(&gradients) {
+            for (run, value) in runs.iter_mut().zip(models::unstack(gradient)?) {
+                run.1.insert(parameter.name.clone(), value);
+            }
+        }
+        Ok(runs)
+    }
+
+    fn state(&self) -> Result<Vec<StateDict>> {
+        self.parameters.states()
+    }
+
+    fn parameter(&self, name: &str) -> Result<Vec<ArrayD<f64>>> {
+        self.parameters.values(name)
+    }
+
+    fn load(&mut self, states: &[StateDict]) -> Result<()> {
+        self.parameters.load(states)
+    }
+
+    fn representations(&self) -> Result<Vec<Array2<f64>>> {
+        let Some(representation) = &self.representation else { return Ok(Vec::new()) };
+        models::unstack(representation)?.into_iter().map(|run| Ok(run.into_dimensionality::<Ix2>()?)).collect()
+    }
+}
+
+/// `(R, rows, columns)`
+fn stack(runs: &[&Array2<f64>]) -> Result<Tensor> {
+    let tensors: Vec<Tensor> =
+        runs.iter().map(|x| Tensor::try_from(x.as_standard_layout().into_owned())).collect::<Result<_, _>>()?;
+    Ok(Tensor::stack(&tensors, 0))
+}

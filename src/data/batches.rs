@@ -1,0 +1,37 @@
+use super::{RunStreams, streams::Position};
+use crate::{engine::RunBatch, spec::RunSpec};
+
+/// Deals out the batches of one run, epoch by epoch.
+#[derive(Clone)]
+pub struct BatchSource {
+    streams: RunStreams,
+    /// Positions in the epoch's order that each batch takes.
+    ranges: Vec<std::ops::Range<usize>>,
+    spec: std::sync::Arc<RunSpec>,
+    epoch: usize,
+    order: Vec<u32>,
+}
+
+impl BatchSource {
+    /// `streams` as the initial draws have left them.
+    pub fn new(spec: std::sync::Arc<RunSpec>, streams: RunStreams) -> Self {
+        Self { streams, ranges: spec.batches(), spec, epoch: 0, order: Vec::new() }
+    }
+
+    /// Shuffles the samples for an epoch. The authors' streams need every epoch to be begun in turn.
+    pub fn begin_epoch(&mut self, epoch: usize) {
+        self.epoch = epoch;
+        self.order = self.streams.order(epoch, self.spec.data.samples);
+    }
+
+    /// The samples and masks of batch `k` of the epoch. The authors' streams need every batch to be dealt in turn.
+    pub fn batch(&mut self, k: usize) -> RunBatch {
+        let range = self.ranges[k].clone();
+        let seen = (self.epoch * self.spec.data.samples + range.start) as u64;
+        let at = Position { seen, samples: range.len() };
+        let (first, second) = self.streams.masks(&self.spec.views, self.spec.data.p, at);
+        let pairs = self.spec.views.pairs;
+        let rows = self.order[range].iter().flat_map(|&row| std::iter::repeat_n(row, pairs)).collect();
+        RunBatch { rows, first, second }
+    }
+}

@@ -1,0 +1,139 @@
+use ndarray::Array2;
+
+use crate::{
+    random::{Draws, permuted},
+    spec::{DataSpec, Latents, OneHotSign},
+};
+
+/// Latents `z` of every sample, `(n, d)`.
+pub fn draw(spec: &DataSpec, draws: &mut dyn Draws) -> Array2<f64> {
+    let (n, d) = (spec.samples, spec.d);
+    let mut sample: Box<dyn FnMut(&mut dyn Draws) -> Vec<f64>> = match spec.latents {
+        Latents::Symmetric { sparsity } => Box::new(move |draws| symmetric(draws, d, sparsity)),
+        Latents::Binary { sparsity } => {
+            Box::new(move |draws| (0..d).map(|_| f64::from(draws.uniform() < sparsity)).collect())
+        }
+        Latents::OneHot { sign: OneHotSign::Common } => {
+            // The authors shuffle (number of -1, number of +1) = (0, 1), then one base vector per sample.
+            let negative = permuted(draws, &[0, 1])[0] == 1;
+            let mut base = vec![0.0; d];
+            base[0] = if negative { -1.0 } else { 1.0 };
+            Box::new(move |draws| permuted(draws, &base))
+        }
+        Latents::OneHot { sign } => Box::new(move |draws| {
+            let mut z = vec![0.0; d];
+            z[draws.below(d)] = if sign == OneHotSign::Random && draws.below(2) == 0 { -1.0 } else { 1.0 };
+            z
+        }),
+        Latents::FixedSupport { sparsity } => {
+            let base = fixed_support(d, sparsity);
+            Box::new(move |draws| permuted(draws, &base))
+        }
+    };
+    let values: Vec<f64> = (0..n).flat_map(|_| sample(draws)).collect();
+    Array2::from_shape_vec((n, d), values).expect("d values for each sample")
+}
+
+/// +-1 with probability `sparsity / 2` each, redrawn until one entry is non-zero.
+fn symmetric(draws: &mut dyn Draws, d: usize, sparsity: f64) -> Vec<f64> {
+    loop {
+        let z: Vec<f64> = (0..d)
+            .map(|_| match draws.uniform() {
+                u if u < sparsity / 2.0 => 1.0,
+                u if u < sparsity => -1.0,
+                _ => 0.0,
+            })
+            .collect();
+        if z.iter().any(|&entry| entry != 0.0) {
+            return z;
+        }
+    }
+}
+
+/// The authors' base vector: -1s, then +1s, then zeros.
+fn fixed_support(d: usize, sparsity: f64) -> Vec<f64> {
+    let negative = (d as f64 * sparsity / 2.0).ceil();
+    let support = (d as f64 * sparsity).ceil().max(negative + 1.0);
+    (0..d)
+        .map(|i| match i as f64 {
+            i if i < negative => -1.0,
+            i if i < support => 1.0,
+            _ => 0.0,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{random::native::Key, spec};
+
+    fn drawn(latents: &str) -> Array2<f64> {
+        let text = format!("{{data: {{samples: 40000, latents: {latents}}}}}");
+        let spec = spec::resolve(&[&serde_yaml::from_str(&text).unwrap()]).unwrap();
+        draw(&spec.data, &mut Key::from_seed(7).stream())
+    }
+
+    fn frequency(z: &Array2<f64>, value: f64) -> f64 {
+        z.iter().filter(|&&entry| entry == value).count() as f64 / z.len() as f64
+    }
+
+    /// Within five standard errors of a frequency over `n` draws.
+    fn close(measured: f64, expected: f64, n: f64) -> bool {
+        (measured - expected).abs() < 5.0 * (expected * (1.0 - expected) / n).sqrt()
+    }
+
+    #[test]
+    fn symmetric_latents_are_conditioned_on_a_support() {
+        for sparsity in [0.1, 0.3, 0.9] {
+            let z = drawn(&format!("{{kind: symmetric, sparsity: {sparsity}}}"));
+            assert!(z.outer_iter().all(|row| row.iter().any(|&v| v != 0.0)));
+            // Pr(z_i != 0 | z != 0) = sparsity / (1 - (1 - sparsity)^d)
+            let expected = sparsity / (1.0 - (1.0f64 - sparsity).powi(10));
+            for sign in [1.0, -1.0] {
+                assert!(close(frequency(&z, sign), expected / 2.0, 4e5), "{sparsity} {}", frequency(&z, sign));
+            }
+        }
+    }
+
+    #[test]
+    fn binary_latents_are_independent_bernoullis() {
+        let z = drawn("{kind: binary, sparsity: 0.2}");
+        assert!(close(frequency(&z, 1.0), 0.2, 4e5));
+        assert_eq!(frequency(&z, -1.0), 0.0);
+        let empty = z.outer_iter().filter(|row| row.sum() == 0.0).count() as f64 / 4e4;
+        assert!(close(empty, 0.8f64.powi(10), 4e4), "{empty}");
+    }
+
+    #[test]
+    fn one_hot_latents_have_one_entry_of_the_asked_sign() {
+        for (sign, negatives) in [("positive", Some(0.0)), ("random", None), ("common", None)] {
+            let z = drawn(&format!("{{kind: one_hot, sign: {sign}}}"));
+            assert!(z.outer_iter().all(|row| row.iter().filter(|&&v| v != 0.0).count() == 1));
+            let share = frequency(&z, -1.0) * 10.0;
+            match (sign, negatives) {
+                (_, Some(expected)) => assert_eq!(share, expected),
+                ("common", _) => assert!(share == 0.0 || share == 1.0),
+                _ => assert!(close(share, 0.5, 4e4), "{share}"),
+            }
+            // Every atom as often as the others.
+            for column in z.columns() {
+                let share = column.iter().filter(|&&v| v != 0.0).count() as f64 / 4e4;
+                assert!(close(share, 0.1, 4e4));
+            }
+        }
+    }
+
+    #[test]
+    fn fixed_supports_are_those_of_the_authors() {
+        assert_eq!(fixed_support(10, 0.1), fixed_support(10, 0.2));
+        let counts = |sparsity| {
+            let z = fixed_support(10, sparsity);
+            (z.iter().filter(|&&v| v == -1.0).count(), z.iter().filter(|&&v| v == 1.0).count())
+        };
+        assert_eq!(counts(0.1), (1, 1));
+        assert_eq!(counts(0.3), (2, 1));
+        let z = drawn("{kind: fixed_support, sparsity: 0.3}");
+        assert!(z.outer_iter().all(|row| row.sum() == -1.0 && row.mapv(f64::abs).sum() == 3.0));
+    }
+}

@@ -1,0 +1,41 @@
+//! What a run learns from: dictionary, latents, noise, views, initial weights, and the order of its samples.
+//!
+//! Everything is drawn through [`RunStreams`], in the order of the authors' scripts, so that the same code serves our
+//! own streams and the replay of theirs.
+
+mod batches;
+mod dictionary;
+mod init;
+mod latents;
+mod noise;
+mod streams;
+
+pub use batches::BatchSource;
+pub use init::initial_state;
+pub use streams::{MaskPair, RunStreams};
+
+use ndarray::Array2;
+
+use crate::{random::native::Purpose, spec::DataSpec};
+
+/// The samples of one run, with the truth behind them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// `M`, `(p, d)`: orthonormal columns.
+    pub dictionary: Array2<f64>,
+    /// `z`, `(n, d)`.
+    pub latents: Array2<f64>,
+    /// `x = M z + eps`, `(n, p)` (Eq. 1).
+    pub x: Array2<f64>,
+}
+
+impl Dataset {
+    /// Draws dictionary, latents and noise, in this order.
+    pub fn draw(spec: &DataSpec, streams: &mut RunStreams) -> Self {
+        let dictionary = dictionary::draw(spec, &mut *streams.draws(Purpose::Dictionary, 0));
+        let latents = latents::draw(spec, &mut *streams.draws(Purpose::Latents, 0));
+        let noise = noise::draw(spec, &mut *streams.draws(Purpose::Noise, 0)); // (n, p)
+        let x = latents.dot(&dictionary.t()) + noise;
+        Self { dictionary, latents, x }
+    }
+}

@@ -1,0 +1,141 @@
+use crate::{
+    random::{
+        Draws,
+        native::{Bernoulli, Key, Purpose},
+        numpy::RandomState,
+        shuffle,
+        torch::Generator,
+    },
+    spec::{Masks, Random, ViewSpec},
+};
+
+/// Every draw of one run, by purpose.
+///
+/// Our own streams are a pure function of seed, purpose and position, so nothing depends on what was drawn before.
+/// The authors' are two generators that every draw advances, so the caller keeps their order.
+#[derive(Clone)]
+pub enum RunStreams {
+    Native(Key),
+    Authors { numpy: RandomState, torch: Generator },
+}
+
+/// Mask bits of a batch, `ceil(p / 64)` words for each pair of views.
+pub type MaskPair = (Vec<u64>, Vec<u64>);
+
+/// Where a batch lies in training.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// Samples seen before this batch, over all epochs.
+    pub seen: u64,
+    /// Samples in this batch.
+    pub samples: usize,
+}
+
+impl RunStreams {
+    /// The streams of a seed. The authors' generators take 32 bits of it.
+    pub fn new(random: Random, seed: u64) -> Self {
+        match random {
+            Random::Native => Self::Native(Key::from_seed(seed)),
+            Random::Authors => {
+                Self::Authors { numpy: RandomState::new(seed as u32), torch: Generator::new(seed) }
+            }
+        }
+    }
+
+    /// The stream of a purpose; `index` tells apart several tensors of one purpose. The authors draw all of these
+    /// from NumPy's one generator.
+    pub fn draws(&mut self, purpose: Purpose, index: u64) -> Box<dyn Draws + '_> {
+        match self {
+            Self::Native(key) => Box::new(key.derive(purpose).derive(index).stream()),
+            Self::Authors { numpy, .. } => Box::new(numpy),
+        }
+    }
+
+    /// nn.Linear's initial weight, `(outputs, inputs)` row by row, and bias: `U(-1/sqrt(inputs), 1/sqrt(inputs))`.
+    pub fn linear(&mut self, index: u64, inputs: usize, outputs: usize, bias: bool) -> (Vec<f64>, Option<Vec<f64>>) {
+        match self {
+            Self::Native(key) => {
+                let mut stream = key.derive(Purpose::LinearInit).derive(index).stream();
+                let bound = 1.0 / (inputs as f64).sqrt();
+                let mut draw = |n: usize| (0..n).map(|_| bound * (2.0 * stream.uniform() - 1.0)).collect();
+                (draw(outputs * inputs), bias.then(|| draw(outputs)))
+            }
+            Self::Authors { torch, .. } => {
+                let (weight, bias) = torch.linear_init(inputs, outputs, bias);
+                let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+                (widen(weight), bias.map(widen))
+            }
+        }
+    }
+
+    /// A diagonal predictor's scale, `U(-1/sqrt(m), 1/sqrt(m))`.
+    pub fn diagonal(&mut self, index: u64, m: usize) -> Vec<f64> {
+        let bound = 1.0 / (m as f64).sqrt();
+        match self {
+            Self::Native(key) => {
+                let mut stream = key.derive(Purpose::LinearInit).derive(index).stream();
+                (0..m).map(|_| bound * (2.0 * stream.uniform() - 1.0)).collect()
+            }
+            Self::Authors { torch, .. } => {
+                // `(2 * torch.rand - 1) * k`, in single precision.
+                (0..m).map(|_| f64::from((2.0 * torch.uniform_f32(0.0, 1.0) - 1.0) * bound as f32)).collect()
+            }
+        }
+    }
+
+    /// The order in which an epoch visits its `n` samples.
+    pub fn order(&mut self, epoch: usize, n: usize) -> Vec<u32> {
+        match self {
+            Self::Native(key) => {
+                let mut order: Vec<u32> = (0..n as u32).collect();
+                shuffle(&mut key.derive(Purpose::EpochOrder).derive(epoch as u64).stream(), &mut order);
+                order
+            }
+            Self::Authors { torch, .. } => torch.epoch_order(n).into_iter().map(|i| i as u32).collect(),
+        }
+    }
+
+    /// Mask bits of both views for every pair of a batch; bit 1 keeps the entry.
+    pub fn masks(&mut self, views: &ViewSpec, p: usize, at: Position) -> MaskPair {
+        let words = p.div_ceil(64);
+        let rows = at.samples * views.pairs;
+        match self {
+            Self::Native(key) => {
+                let keep = Bernoulli::new(1.0 - views.masking_prob).expect("validation admits probabilities only");
+                let counter = at.seen * (views.pairs * words) as u64;
+                let drawn = |purpose, rows: usize| {
+                    let mut out = vec![0; rows * words];
+                    keep.fill(key.derive(purpose), counter, &mut out);
+                    out
+                };
+                match views.masks {
+                    Masks::Independent => (drawn(Purpose::View1, rows), drawn(Purpose::View2, rows)),
+                    Masks::Dependent => with_complement(drawn(Purpose::View1, rows)),
+                    Masks::Shared => with_complement(drawn(Purpose::View1, 1).repeat(rows)),
+                }
+            }
+            Self::Authors { numpy, .. } => {
+                let mut mask = |keep: f64| {
+                    let mut bits = vec![0u64; words];
+                    numpy.mask_diagonal(p, keep, |j, kept| bits[j / 64] |= u64::from(kept) << (j % 64));
+                    bits
+                };
+                let keep = 1.0 - views.masking_prob;
+                match views.masks {
+                    Masks::Independent => {
+                        let pairs: Vec<_> = (0..rows).map(|_| (mask(keep), mask(keep))).collect();
+                        let (first, second): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+                        (first.concat(), second.concat())
+                    }
+                    Masks::Dependent => with_complement((0..rows).flat_map(|_| mask(keep)).collect()),
+                    Masks::Shared => with_complement(mask(keep).repeat(rows)),
+                }
+            }
+        }
+    }
+}
+
+fn with_complement(first: Vec<u64>) -> MaskPair {
+    let second = first.iter().map(|word| !word).collect();
+    (first, second)
+}

@@ -1,0 +1,86 @@
+//! What trains a cohort: the contract between the training loop and the code that computes gradients.
+//!
+//! Two engines stand behind it. [`crate::autograd`] mirrors the authors' PyTorch modules line by line on libtorch tensors,
+//! on CPU or CUDA, in single or double precision: it is the reference. [`crate::fused`] does the same arithmetic by
+//! hand-written kernels in single precision on the CPU. Each is tested against the other and against recorded numbers.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ndarray::Array2;
+
+use crate::{models::StateDict, spec::RunSpec};
+
+/// Which branch learns at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The online encoder (and the predictor), target under stop gradient.
+    Online,
+    /// The target encoder (and the predictor), online under stop gradient.
+    Target,
+    /// Everything that is not frozen.
+    Joint,
+}
+
+/// One run of a cohort as an engine receives it.
+#[derive(Clone)]
+pub struct Member {
+    /// Settings. Within a cohort all members have the same shapes, model, loss, batches and turns; they may differ in
+    /// seed, data, initial weights, masking probability and learning rate.
+    pub spec: Arc<RunSpec>,
+    /// Samples, `(n, p)`.
+    pub x: Arc<Array2<f64>>,
+    /// Initial parameters and buffers, everything that [`crate::models::layout`] lists.
+    pub state: StateDict,
+}
+
+/// One batch of one run: which samples, and which of their entries each view keeps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunBatch {
+    /// Row of X for each of the B view pairs. (A sample that gives several pairs stands here several times.)
+    pub rows: Vec<u32>,
+    /// Mask bits of view 1, `ceil(p / 64)` words for each pair; bit j of the words keeps entry j.
+    pub first: Vec<u64>,
+    /// Mask bits of view 2.
+    pub second: Vec<u64>,
+}
+
+/// One batch of a cohort.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub turn: Turn,
+    /// Factor on the kept entries of both views.
+    pub scale: f64,
+    /// One for each member; all of the same number of pairs.
+    pub runs: Vec<RunBatch>,
+}
+
+/// Explicit views of a cohort, for tests and for gradients at a point: for each run `x1` and `x2`, `(B, p)`.
+#[derive(Clone, Debug)]
+pub struct Views {
+    pub x1: Vec<Array2<f64>>,
+    pub x2: Vec<Array2<f64>>,
+}
+
+/// Trains the members of a cohort side by side. No member's numbers depend on the others'.
+pub trait Engine: Send {
+    /// One optimiser step, with everything that `train` asks to be done after it (EMA, normalisation, clamping).
+    /// Returns each member's loss before the step.
+    fn step(&mut self, batch: &Batch) -> Result<Vec<f64>>;
+
+    /// Loss of each member on given views and its gradients by parameter name, nothing changed but batch-norm buffers.
+    /// Only parameters that learn in this turn have a gradient.
+    fn gradients(&mut self, views: &Views, turn: Turn) -> Result<Vec<(f64, StateDict)>>;
+
+    /// Parameters and buffers of each member as they are now, in layout order.
+    fn state(&self) -> Result<Vec<StateDict>>;
+
+    /// One parameter of each member.
+    fn parameter(&self, name: &str) -> Result<Vec<ndarray::ArrayD<f64>>>;
+
+    /// Replaces parameters and buffers.
+    fn load(&mut self, states: &[StateDict]) -> Result<()>;
+
+    /// Representations `h_o(a1)`, `(B, m)`, of the last batch, from before its step.
+    fn representations(&self) -> Result<Vec<Array2<f64>>>;
+}

@@ -1,0 +1,12 @@
+//! Contrastive and non-contrastive learning on sparse-coding data: a reproduction of, and laboratory for,
+//! Pokle, Tian, Li and Risteski, *Contrasting the landscape of contrastive and non-contrastive learning* (AISTATS 2022).
+
+pub mod authors;
+pub mod autograd;
+pub mod data;
+pub mod engine;
+pub mod losses;
+pub mod models;
+pub mod nn;
+pub mod random;
+pub mod spec;

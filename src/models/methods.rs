@@ -1,0 +1,26 @@
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_yaml::Value;
+
+/// A named preset: one row of `methods.yaml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Method {
+    pub name: String,
+    pub summary: String,
+    /// Where the paper defines it.
+    pub equation: String,
+    /// The file of the authors' repository that it mirrors.
+    pub mirrors: String,
+    /// What it changes in the default settings.
+    pub settings: Value,
+}
+
+/// Every method, in the order of the table.
+pub fn methods() -> &'static [Method] {
+    static TABLE: LazyLock<Vec<Method>> = LazyLock::new(|| {
+        serde_yaml::from_str(include_str!("methods.yaml")).expect("the embedded table of methods is well-formed")
+    });
+    &TABLE
+}

@@ -1,0 +1,112 @@
+use anyhow::{Context, Result, ensure};
+use indexmap::IndexMap;
+use ndarray::ArrayD;
+use tch::{Device, Kind, Tensor};
+
+use super::{Kind as ParameterKind, Parameter, StateDict};
+use crate::engine::Turn;
+
+/// The parameters and buffers of a cohort as libtorch tensors, `(R, ...)`, in layout order.
+#[derive(Debug)]
+pub struct Parameters {
+    entries: IndexMap<String, (Parameter, Tensor)>,
+    runs: usize,
+}
+
+impl Parameters {
+    /// Stacks the runs' states. Fails where a state lacks a tensor of the layout or has it in another shape.
+    pub fn stack(layout: Vec<Parameter>, states: &[StateDict], kind: Kind, device: Device) -> Result<Self> {
+        let mut entries = IndexMap::new();
+        for parameter in layout {
+            let tensor = stack(&parameter, states)?.to_kind(kind).to_device(device);
+            let tensor = tensor.set_requires_grad(parameter.trained);
+            entries.insert(parameter.name.clone(), (parameter, tensor));
+        }
+        Ok(Self { entries, runs: states.len() })
+    }
+
+    /// The tensor itself, sharing storage; `None` where the model has no such parameter.
+    pub fn get(&self, name: &str) -> Option<Tensor> {
+        self.entries.get(name).map(|(_, tensor)| tensor.shallow_clone())
+    }
+
+    /// Parameters that learn in this turn.
+    pub fn learning(&self, turn: Turn) -> impl Iterator<Item = (&Parameter, &Tensor)> {
+        self.entries.values().filter(move |(parameter, _)| parameter.learns(turn)).map(|(p, t)| (p, t))
+    }
+
+    /// All parameters and buffers.
+    pub fn iter(&self) -> impl Iterator<Item = (&Parameter, &Tensor)> {
+        self.entries.values().map(|(p, t)| (p, t))
+    }
+
+    /// One tensor of each run.
+    pub fn values(&self, name: &str) -> Result<Vec<ArrayD<f64>>> {
+        let (_, tensor) = self.entries.get(name).with_context(|| format!("the model has no parameter {name}"))?;
+        unstack(tensor)
+    }
+
+    /// The state of each run.
+    pub fn states(&self) -> Result<Vec<StateDict>> {
+        let mut states = vec![StateDict::new(); self.runs];
+        for (name, (_, tensor)) in &self.entries {
+            for (state, value) in states.iter_mut().zip(unstack(tensor)?) {
+                state.insert(name.clone(), value);
+            }
+        }
+        Ok(states)
+    }
+
+    /// Overwrites every tensor in place.
+    pub fn load(&mut self, states: &[StateDict]) -> Result<()> {
+        ensure!(states.len() == self.runs, "{} states for {} runs", states.len(), self.runs);
+        for (parameter, tensor) in self.entries.values() {
+            let value = stack(parameter, states)?;
+            tch::no_grad(|| tensor.shallow_clone().copy_(&value));
+        }
+        Ok(())
+    }
+}
+
+impl Parameter {
+    /// Whether SGD changes this parameter in the given turn. Heads are shared by both turns.
+    pub fn learns(&self, turn: Turn) -> bool {
+        use crate::spec::Part;
+        self.trained
+            && match turn {
+                Turn::Joint => true,
+                Turn::Online => self.part != Part::Target,
+                Turn::Target => self.part != Part::Encoder,
+            }
+    }
+
+    /// Whether this is an encoder's bias, trained or constant.
+    pub fn is_encoder_bias(&self) -> bool {
+        use crate::spec::Part;
+        matches!(self.part, Part::Encoder | Part::Target)
+            && matches!(self.kind, ParameterKind::Bias | ParameterKind::ConstantBias)
+    }
+}
+
+fn stack(parameter: &Parameter, states: &[StateDict]) -> Result<Tensor> {
+    let name = &parameter.name;
+    let mut rows = Vec::with_capacity(states.len());
+    for state in states {
+        let value = state.get(name).with_context(|| format!("the state has no {name}"))?;
+        ensure!(
+            value.shape() == parameter.shape,
+            "{name} has shape {:?}, but the model needs {:?}",
+            value.shape(),
+            parameter.shape
+        );
+        rows.push(Tensor::try_from(value.as_standard_layout().into_owned())?);
+    }
+    Ok(Tensor::stack(&rows, 0))
+}
+
+/// One array for each run of `(R, ...)`.
+pub fn unstack(tensor: &Tensor) -> Result<Vec<ArrayD<f64>>> {
+    let host = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double);
+    let all: ArrayD<f64> = (&host).try_into()?;
+    Ok(all.outer_iter().map(|run| run.to_owned()).collect())
+}

@@ -1,0 +1,46 @@
+use tch::Tensor;
+
+use super::{
+    Forward, Model, Parameters, online_layers,
+    parts::{Encoder, Projector},
+};
+use crate::{
+    engine::Turn,
+    losses::{asymmetric_nt_xent, nt_xent},
+    spec::{LossSpec, ModelSpec},
+};
+
+/// One encoder for both views, with or without a projector, and a contrastive loss (Eq. 9).
+///
+/// The authors' `SimCLRModel`, `SimCLROrigModel` (with the projector) and `SimCLRAsymmetricModel`.
+#[derive(Debug)]
+pub struct SimClr {
+    encoder: Encoder,
+    projector: Projector,
+    loss: LossSpec,
+}
+
+impl SimClr {
+    pub fn new(model: &ModelSpec, loss: LossSpec, parameters: &Parameters) -> Self {
+        Self {
+            encoder: Encoder::new(model, online_layers(model), parameters),
+            projector: Projector::new(model, parameters),
+            loss,
+        }
+    }
+}
+
+impl Model for SimClr {
+    fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn) -> Forward {
+        // Each view has a batch norm of its own pass, as two calls of one PyTorch module do.
+        let z1 = self.encoder.forward(x1); // (R, B, m)
+        let z2 = self.encoder.forward(x2);
+        let (y1, y2) = (self.projector.forward(&z1), self.projector.forward(&z2));
+        let loss = match self.loss {
+            LossSpec::AsymmetricNtXent { temperature } => asymmetric_nt_xent(&y1, &y2, temperature),
+            LossSpec::NtXent { temperature } => nt_xent(&y1, &y2, temperature),
+            _ => unreachable!("validation leaves the contrastive family these two losses"),
+        };
+        Forward { loss, representation: z1.detach() }
+    }
+}

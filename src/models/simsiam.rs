@@ -1,0 +1,39 @@
+use tch::Tensor;
+
+use super::{
+    Forward, Model, Parameters, online_layers,
+    parts::{Encoder, Predictor, Projector},
+};
+use crate::{engine::Turn, losses::negative_cosine, spec::ModelSpec};
+
+/// One encoder for both views, projector and predictor, symmetrised negative cosine (Chen and He 2021).
+///
+/// The authors' `SimSiamModel`, its multi-layered variant and its ablations. Support is measured on the encoder's
+/// output, before the projector.
+#[derive(Debug)]
+pub struct SimSiam {
+    encoder: Encoder,
+    projector: Projector,
+    predictor: Predictor,
+}
+
+impl SimSiam {
+    pub fn new(model: &ModelSpec, parameters: &Parameters) -> Self {
+        Self {
+            encoder: Encoder::new(model, online_layers(model), parameters),
+            projector: Projector::new(model, parameters),
+            predictor: Predictor::new(model, parameters),
+        }
+    }
+}
+
+impl Model for SimSiam {
+    fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn) -> Forward {
+        let z1 = self.encoder.forward(x1); // (R, B, m)
+        let z2 = self.encoder.forward(x2);
+        let (y1, y2) = (self.projector.forward(&z1), self.projector.forward(&z2));
+        let (p1, p2) = (self.predictor.forward(&y1), self.predictor.forward(&y2));
+        let loss = (negative_cosine(&p1, &y2.detach()) + negative_cosine(&p2, &y1.detach())) / 2.0;
+        Forward { loss, representation: z1.detach() }
+    }
+}

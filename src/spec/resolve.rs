@@ -1,0 +1,119 @@
+//! From layers of settings to a checked [`RunSpec`].
+
+use serde_yaml::Value;
+
+use super::{
+    RunSpec,
+    error::unknown,
+    tree::{self, merge},
+    validate::validate,
+};
+use crate::models::methods;
+
+/// Why a stack of settings is not a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Dotted path of the offending key, as far as it is known.
+    pub path: String,
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn new(path: &str, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+/// The paper's settings, before any method or file has changed them.
+pub fn defaults() -> Value {
+    serde_yaml::from_str(include_str!("defaults.yaml")).expect("the embedded defaults are YAML")
+}
+
+/// Lays `layers` over the defaults and the preset of the method that the last of them names.
+pub fn resolve(layers: &[&Value]) -> Result<RunSpec, Fault> {
+    let mut settings = defaults();
+    let named = layers.iter().rev().find_map(|layer| layer.get("method")).cloned();
+    let name = named.unwrap_or_else(|| settings["method"].clone());
+    let name = name.as_str().ok_or_else(|| Fault::new("method", "a method is named by a string"))?;
+    let names: Vec<&str> = methods().iter().map(|method| method.name.as_str()).collect();
+    let Some(method) = methods().iter().find(|method| method.name == name) else {
+        return Err(Fault::new("method", unknown("method", name, &names)));
+    };
+    merge(&mut settings, &method.settings);
+    for layer in layers {
+        merge(&mut settings, layer);
+    }
+    merge(&mut settings, &tree::at_path("method", Value::from(name)));
+    let spec = typed(settings)?;
+    validate(&spec)?;
+    Ok(spec)
+}
+
+/// Reads settings into their types, unknown keys refused.
+fn typed(settings: Value) -> Result<RunSpec, Fault> {
+    serde_path_to_error::deserialize(settings).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        readable(path.trim_start_matches('.'), &message)
+    })
+}
+
+/// serde's messages in our words. `path` is where it stopped: the block of an unknown key, or the key of a bad value.
+pub(super) fn readable(path: &str, message: &str) -> Fault {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let path = if path == "." { "" } else { path };
+    match quoted.split_first() {
+        Some((word, valid)) if message.starts_with("unknown field") => {
+            let block = path.strip_suffix(word).map_or(path, |block| block.trim_end_matches('.'));
+            let full = if block.is_empty() { (*word).to_string() } else { format!("{block}.{word}") };
+            Fault::new(&full, unknown("key", &full, valid))
+        }
+        Some((word, valid)) if message.starts_with("unknown variant") => {
+            Fault::new(path, format!("{path}: {}", unknown("value", word, valid)))
+        }
+        _ => Fault::new(path, format!("{path}: {message}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(text: &str) -> Result<RunSpec, Fault> {
+        resolve(&[&serde_yaml::from_str(text).unwrap()])
+    }
+
+    #[test]
+    fn every_method_resolves() {
+        for method in methods() {
+            let spec = resolved(&format!("{{method: {}}}", method.name)).unwrap();
+            assert_eq!(spec.method, method.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_neighbour() {
+        let fault = resolved("{data: {latents: {kind: binary, sparsty: 0.1}}}").unwrap_err();
+        assert!(fault.message.contains("sparsty") && fault.message.contains("`sparsity`"), "{fault:?}");
+        let fault = resolved("{data: {sampels: 3}}").unwrap_err();
+        assert_eq!(fault.path, "data.sampels");
+        assert!(fault.message.contains("did you mean `samples`?"), "{fault:?}");
+        let fault = resolved("{trian: {lr: 3}}").unwrap_err();
+        assert!(fault.message.contains("did you mean `train`?"), "{fault:?}");
+    }
+
+    #[test]
+    fn an_unknown_value_is_refused_with_its_neighbour() {
+        let fault = resolved("{method: simclr-origin}").unwrap_err();
+        assert!(fault.message.contains("did you mean `simclr-orig`?"), "{fault:?}");
+        let fault = resolved("{model: {activation: sreluu}}").unwrap_err();
+        assert_eq!(fault.path, "model.activation");
+        assert!(fault.message.contains("did you mean `srelu`?"), "{fault:?}");
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_key() {
+        let fault = resolved("{train: {epochs: many}}").unwrap_err();
+        assert_eq!(fault.path, "train.epochs");
+    }
+}

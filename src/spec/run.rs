@@ -1,0 +1,415 @@
+//! The fully resolved settings of one training run.
+//!
+//! A [`RunSpec`] leaves nothing open: every default and every method preset has been written out, so that the
+//! `spec.yaml` beside a result says all there is to know about it, and its hash names the run.
+//! Where the paper and the authors' code disagree, both readings are values of a field here.
+
+use serde::{Deserialize, Serialize};
+
+/// One training run: what is drawn, which network learns it, by which loss, for how long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// The preset of `landscape methods` that the settings started from. A name only: the settings decide.
+    pub method: String,
+    /// Seed of every draw of the run.
+    pub seed: u64,
+    /// Which random streams the draws come from.
+    pub random: Random,
+    /// Precision of parameters, views and losses. Data are always drawn in double precision.
+    pub dtype: Dtype,
+    pub data: DataSpec,
+    pub views: ViewSpec,
+    pub model: ModelSpec,
+    pub loss: LossSpec,
+    pub train: TrainSpec,
+    pub metrics: MetricsSpec,
+}
+
+/// Source of the random draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Random {
+    /// Counter-based streams of our own: the same draws whatever the batching, threads, shard or device.
+    Native,
+    /// NumPy's legacy generator and PyTorch's CPU generator, consumed in the order of the authors' scripts.
+    Authors,
+}
+
+/// Floating-point type of the training itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    Float32,
+    Float64,
+}
+
+/// Sparse-coding data `x = M z + eps` in R^p (Eq. 1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// Number of samples `n`, drawn once; an epoch is one pass over them.
+    pub samples: usize,
+    /// Input dimension.
+    pub p: usize,
+    /// Number of dictionary atoms, and so of latents.
+    pub d: usize,
+    pub dictionary: Dictionary,
+    pub latents: Latents,
+    pub noise: Noise,
+}
+
+/// The dictionary `M`, `(p, d)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dictionary {
+    /// Q of the QR decomposition of a standard Gaussian matrix: orthonormal columns.
+    Orthonormal,
+    /// The identity; needs `p == d`.
+    Identity,
+}
+
+/// Distribution of the latent `z` in R^d.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Latents {
+    /// Entries +1 and -1 with probability `sparsity / 2` each, else 0; redrawn until one is non-zero (Section 4.2).
+    Symmetric {
+        #[serde(default = "tenth")]
+        sparsity: f64,
+    },
+    /// Entries 1 with probability `sparsity`, else 0 (Section 4.1).
+    Binary {
+        #[serde(default = "tenth")]
+        sparsity: f64,
+    },
+    /// Exactly one non-zero entry.
+    OneHot {
+        #[serde(default)]
+        sign: OneHotSign,
+    },
+    /// `ceil(d sparsity / 2)` entries -1 and the following ones up to `max(ceil(d sparsity), that + 1)` +1, permuted
+    /// for each sample (`gen_z` of the authors' code). At d = 10, sparsities 0.1 and 0.2 are the same distribution.
+    FixedSupport {
+        #[serde(default = "tenth")]
+        sparsity: f64,
+    },
+}
+
+/// Sign of the one non-zero entry of a one-hot latent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OneHotSign {
+    /// Always +1 (the authors' `main_simclr.py`).
+    Positive,
+    /// +1 or -1 with equal probability, for each sample.
+    #[default]
+    Random,
+    /// One fair sign for the whole data set (the authors' `main.py`).
+    Common,
+}
+
+/// Noise `eps ~ N(0, sigma^2 I_p)`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Noise {
+    None,
+    /// `sigma = (sqrt(ln d) / d)^exponent` (the authors' code; exponent 1 is its default).
+    Authors {
+        #[serde(default = "one")]
+        exponent: f64,
+    },
+    /// `sigma^2 = ln(d) / d` (Section 4.2).
+    Paper,
+    /// The given standard deviation.
+    Gaussian {
+        sigma: f64,
+    },
+}
+
+/// How views are made of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewSpec {
+    pub masks: Masks,
+    /// Probability that an entry is set to ZERO, the authors' `q`; the paper's alpha is `1 - masking_prob`.
+    pub masking_prob: f64,
+    /// Pairs of views made of each sample, stacked along the batch (the authors' `n_aug` when multimasking).
+    pub pairs: usize,
+}
+
+/// How the two views of a pair depend on each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Masks {
+    /// `a1 = D1 x`, `a2 = D2 x` with independent masks (Eq. 3).
+    Independent,
+    /// `a1 = 2 D x`, `a2 = 2 (I - D) x` with one mask per pair (Eq. 2).
+    Dependent,
+    /// One mask for a whole batch: `a1 = D x`, `a2 = (I - D) x` (the authors' `augment_and_train`).
+    Shared,
+}
+
+/// The network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    pub family: Family,
+    /// Number of neurons: width of the encoder and of every head.
+    pub m: usize,
+    /// Layers of the encoder, 1 or 2 (Fig. 3).
+    pub layers: usize,
+    pub activation: Activation,
+    pub batch_norm: BatchNorm,
+    /// The encoder's bias.
+    pub bias: Bias,
+    pub projector: Projector,
+    pub predictor: Predictor,
+    /// Parts that keep their initial parameters.
+    pub frozen: Vec<Part>,
+    pub init: Init,
+}
+
+/// Which networks see which view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// An online and a target encoder, initialised independently (the authors' `simplified*`).
+    NonContrastive,
+    /// One encoder for both views, negatives in the loss (the authors' `simclr*`).
+    Contrastive,
+    /// One encoder for both views, stop gradient on one side at a time (the authors' `simsiam*`).
+    #[serde(rename = "simsiam")]
+    SimSiam,
+}
+
+/// The encoder's elementwise non-linearity; `b` is the layer's bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    Identity,
+    /// `ReLU(W a + b)`.
+    Relu,
+    /// `SReLU_b(W a) = ReLU(W a - b) - ReLU(-W a - b)` (Eq. 14): the bias is a threshold and is not added.
+    Srelu,
+    /// `ReLU(x) - ReLU(-x + 2 b)` with `x = W a + b` (the authors' `SymReLU`); without batch norm it is `Srelu` with
+    /// threshold `-b`.
+    SymRelu,
+}
+
+/// Where BatchNorm1d stands in a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNorm {
+    None,
+    PreActivation,
+    PostActivation,
+}
+
+/// The encoder's bias: its start and whether it learns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Bias {
+    None,
+    /// Starts at zero and learns (the paper).
+    Zero,
+    /// Starts at `U(-1/sqrt(fan_in), 1/sqrt(fan_in))` and learns (nn.Linear's default; the authors' code).
+    Uniform,
+    /// The same constant for every neuron, never trained (Eq. 15; the authors' `--const_bias`).
+    Constant {
+        value: f64,
+    },
+}
+
+/// Head between encoder and loss (SimCLR) or between encoder and predictor (SimSiam).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Projector {
+    None,
+    /// A linear map with bias.
+    Linear,
+    /// A linear map, then batch norm and activation as in the encoder.
+    Hidden,
+}
+
+/// Head `W^p` on the branch that learns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Predictor {
+    None,
+    /// A linear map starting at nn.Linear's default (Eq. 5, 8).
+    Linear {
+        #[serde(default = "yes")]
+        bias: bool,
+    },
+    /// A linear map starting at the identity, its bias at nn.Linear's default.
+    Identity {
+        #[serde(default = "yes")]
+        bias: bool,
+    },
+    /// An elementwise scale, starting at `U(-1/sqrt(m), 1/sqrt(m))`, and shift, starting at zero.
+    Diagonal,
+}
+
+/// A part of the network, for `model.frozen`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The online (or only) encoder.
+    Encoder,
+    /// The target encoder of the non-contrastive family.
+    Target,
+    Projector,
+    Predictor,
+}
+
+/// Start of the encoders' weights. Biases and heads follow their own keys.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Init {
+    /// Entries `N(0, 1/(p d))`.
+    Random,
+    /// Rows are atoms of M (random ones; in order when m = d) plus `N(0, sigma^2)`, `sigma = p^(-closeness/2)`.
+    /// A closeness of 0 or less takes the atoms as they are.
+    Warm { closeness: f64 },
+}
+
+/// The loss. Every one is a mean over the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LossSpec {
+    /// `2 - 2 <h_o(a1), SG h_t(a2)>` (Eq. 6, 8, 15); with `weight_penalty` c, plus `c/2 (|W^o|^2 + |W^t|^2)` (Eq. 7, 13).
+    InnerProduct {
+        #[serde(default = "yes")]
+        normalize: bool,
+        #[serde(default)]
+        weight_penalty: f64,
+    },
+    /// `|h_o(a1) - SG h_t(a2)|^2` (Eq. 4, 5).
+    L2 {
+        #[serde(default = "yes")]
+        normalize: bool,
+        #[serde(default)]
+        weight_penalty: f64,
+    },
+    /// Each of the 2B views against its partner and the other 2B - 2 (SimCLR).
+    NtXent {
+        #[serde(default = "default_temperature")]
+        temperature: f64,
+    },
+    /// Row i of view 1 against all of view 2: Eq. 9 with the other samples of the batch as negatives.
+    AsymmetricNtXent {
+        #[serde(default = "default_temperature")]
+        temperature: f64,
+    },
+    /// `(D(p1, z2) + D(p2, z1)) / 2` with `D = -cos(p, SG z)` (SimSiam).
+    NegativeCosine,
+}
+
+/// Plain SGD and what is done around a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    pub epochs: usize,
+    pub batch_size: usize,
+    /// Leave out the last batch of an epoch when it is not full.
+    pub drop_last: bool,
+    pub lr: f64,
+    pub turns: Turns,
+    /// Scaling of the encoders' weights after every step.
+    pub normalize_encoder: Normalization,
+    /// Scaling of the predictor's weight after every step.
+    pub normalize_predictor: Normalization,
+    /// After every step, clamp the encoders' biases to [-c, c].
+    pub clamp_bias: Option<f64>,
+}
+
+/// Whose turn it is to learn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Turns {
+    /// Online, target, online, ...; every epoch starts at online.
+    Alternating,
+    /// Everything at every batch.
+    Joint,
+    /// Online at every batch; then `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias (BYOL).
+    Ema { decay: f64 },
+}
+
+/// Scaling of a weight matrix `(m, p)` to unit norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    None,
+    /// Every neuron's weights.
+    Rows,
+    /// Every input's weights.
+    Columns,
+    /// Entry (j, i) divided by the norm of column j: what the authors' code does to a predictor `(m, m)` where it means
+    /// to normalise columns. For `normalize_predictor` only.
+    CrossedColumns,
+}
+
+/// What is measured, and how often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSpec {
+    /// Epochs between two rows of `metrics.csv`; the last epoch always has one.
+    pub every: usize,
+    /// Epochs between two measurements of the costly columns (support, spectrum, collapse); 0 for never.
+    pub detail_every: usize,
+    /// Which encoder the `wt_*_singular_value` columns are computed from. The authors' log takes the online one.
+    pub target_spectrum: SpectrumSource,
+}
+
+/// See [`MetricsSpec::target_spectrum`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpectrumSource {
+    Target,
+    Online,
+}
+
+impl ViewSpec {
+    /// Factor on the kept entries.
+    pub fn scale(&self) -> f64 {
+        match self.masks {
+            Masks::Dependent => 2.0,
+            Masks::Independent | Masks::Shared => 1.0,
+        }
+    }
+}
+
+impl RunSpec {
+    /// Samples of each batch of an epoch, as ranges of positions in the epoch's order.
+    pub fn batches(&self) -> Vec<std::ops::Range<usize>> {
+        let (n, b) = (self.data.samples, self.train.batch_size);
+        let full = (0..n / b).map(|k| k * b..(k + 1) * b);
+        let rest = (n % b != 0 && !self.train.drop_last).then_some(n - n % b..n);
+        full.chain(rest).collect()
+    }
+
+    /// Optimiser steps of the whole run.
+    pub fn steps(&self) -> usize {
+        self.train.epochs * self.batches().len()
+    }
+}
+
+// What a variant's field is when a file names the variant alone.
+
+fn tenth() -> f64 {
+    0.1
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The temperature of every contrastive run of the paper.
+fn default_temperature() -> f64 {
+    0.05
+}

@@ -1,0 +1,147 @@
+//! What types cannot say: settings that do not fit together.
+
+use super::{
+    Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
+    RunSpec, Turns, resolve::Fault,
+};
+
+/// Checks ranges and combinations; the fault names the key to change and what would be valid.
+pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
+    data(spec)?;
+    model(spec)?;
+    loss(spec)?;
+    train(spec)
+}
+
+fn ensure(valid: bool, path: &str, message: impl FnOnce() -> String) -> Result<(), Fault> {
+    if valid { Ok(()) } else { Err(Fault::new(path, format!("{path}: {}", message()))) }
+}
+
+fn at_least_one(path: &str, value: usize) -> Result<(), Fault> {
+    ensure(value >= 1, path, || "must be at least 1".into())
+}
+
+fn positive(path: &str, value: f64) -> Result<(), Fault> {
+    ensure(value.is_finite() && value > 0.0, path, || format!("must be a positive number, not {value}"))
+}
+
+fn data(spec: &RunSpec) -> Result<(), Fault> {
+    let data = &spec.data;
+    at_least_one("data.samples", data.samples)?;
+    at_least_one("data.d", data.d)?;
+    ensure(data.p >= data.d, "data.p", || {
+        format!("p = {} is below d = {}; a column-orthonormal dictionary needs p >= d", data.p, data.d)
+    })?;
+    if data.dictionary == Dictionary::Identity {
+        ensure(data.p == data.d, "data.dictionary", || {
+            format!("the identity dictionary needs p = d, but p = {} and d = {}", data.p, data.d)
+        })?;
+    }
+    if let Latents::Symmetric { sparsity } | Latents::Binary { sparsity } | Latents::FixedSupport { sparsity } =
+        data.latents
+    {
+        ensure(sparsity > 0.0 && sparsity < 1.0, "data.latents.sparsity", || {
+            format!("a probability between 0 and 1 (both excluded), not {sparsity}")
+        })?;
+        if let Latents::FixedSupport { .. } = data.latents {
+            let ones = ((data.d as f64 * sparsity).ceil()).max((data.d as f64 * sparsity / 2.0).ceil() + 1.0);
+            ensure(ones <= data.d as f64, "data.latents.sparsity", || {
+                format!("{ones} non-zero latents do not fit into d = {}", data.d)
+            })?;
+        }
+    }
+    match data.noise {
+        Noise::Gaussian { sigma } => ensure(sigma.is_finite() && sigma >= 0.0, "data.noise.sigma", || {
+            format!("a standard deviation of at least 0, not {sigma}")
+        })?,
+        Noise::Authors { exponent } => {
+            ensure(exponent.is_finite(), "data.noise.exponent", || format!("a number, not {exponent}"))?
+        }
+        Noise::None | Noise::Paper => {}
+    }
+    let q = spec.views.masking_prob;
+    ensure((0.0..=1.0).contains(&q), "views.masking_prob", || format!("a probability from 0 to 1, not {q}"))?;
+    at_least_one("views.pairs", spec.views.pairs)
+}
+
+fn model(spec: &RunSpec) -> Result<(), Fault> {
+    let model = &spec.model;
+    at_least_one("model.m", model.m)?;
+    ensure(matches!(model.layers, 1 | 2), "model.layers", || format!("1 or 2, not {}", model.layers))?;
+    if matches!(model.activation, Activation::Srelu | Activation::SymRelu) {
+        ensure(model.bias != Bias::None, "model.bias", || {
+            "a symmetric ReLU takes the bias as its threshold; use zero, uniform or constant, or another activation".into()
+        })?;
+    }
+    if let super::Init::Warm { closeness } = model.init {
+        ensure(closeness.is_finite(), "model.init.closeness", || format!("a number, not {closeness}"))?;
+        ensure(model.m >= spec.data.d, "model.m", || {
+            format!("a warm start needs a neuron for every atom: m >= d = {}", spec.data.d)
+        })?;
+    }
+    ensure(model.projector != Projector::Hidden || model.family == Family::SimSiam, "model.projector", || {
+        "a hidden projector belongs to the simsiam family; use none or linear".into()
+    })?;
+    ensure(model.projector == Projector::None || model.family != Family::NonContrastive, "model.projector", || {
+        "the non_contrastive family has no projector".into()
+    })?;
+    ensure(model.predictor == Predictor::None || model.family != Family::Contrastive, "model.predictor", || {
+        "the contrastive family has no predictor (its head is model.projector)".into()
+    })
+}
+
+fn loss(spec: &RunSpec) -> Result<(), Fault> {
+    let fits = match spec.model.family {
+        Family::NonContrastive => matches!(spec.loss, LossSpec::InnerProduct { .. } | LossSpec::L2 { .. }),
+        Family::Contrastive => matches!(spec.loss, LossSpec::NtXent { .. } | LossSpec::AsymmetricNtXent { .. }),
+        Family::SimSiam => matches!(spec.loss, LossSpec::NegativeCosine),
+    };
+    ensure(fits, "loss.kind", || {
+        "inner_product and l2 go with the non_contrastive family, nt_xent and asymmetric_nt_xent with contrastive, \
+         negative_cosine with simsiam"
+            .into()
+    })?;
+    match spec.loss {
+        LossSpec::NtXent { temperature } | LossSpec::AsymmetricNtXent { temperature } => {
+            positive("loss.temperature", temperature)
+        }
+        LossSpec::InnerProduct { weight_penalty, .. } | LossSpec::L2 { weight_penalty, .. } => {
+            ensure(weight_penalty.is_finite(), "loss.weight_penalty", || "must be a number".into())
+        }
+        LossSpec::NegativeCosine => Ok(()),
+    }
+}
+
+fn train(spec: &RunSpec) -> Result<(), Fault> {
+    let train = &spec.train;
+    at_least_one("train.epochs", train.epochs)?;
+    at_least_one("train.batch_size", train.batch_size)?;
+    let n = spec.data.samples;
+    ensure(train.batch_size <= n, "train.batch_size", || {
+        format!("a batch of {} does not fit into data.samples = {n}", train.batch_size)
+    })?;
+    let smallest = spec.batches().iter().map(ExactSizeIterator::len).min().unwrap_or(0) * spec.views.pairs;
+    ensure(spec.model.batch_norm == BatchNorm::None || smallest > 1, "train.batch_size", || {
+        "batch norm needs more than one sample in every batch".into()
+    })?;
+    positive("train.lr", train.lr)?;
+    ensure(train.turns == Turns::Joint || spec.model.family == Family::NonContrastive, "train.turns", || {
+        "only the non_contrastive family has two encoders to take turns; use joint".into()
+    })?;
+    if let Turns::Ema { decay } = train.turns {
+        ensure((0.0..=1.0).contains(&decay), "train.turns.decay", || format!("from 0 to 1, not {decay}"))?;
+    }
+    ensure(train.normalize_encoder != Normalization::CrossedColumns, "train.normalize_encoder", || {
+        "crossed_columns is for square predictors; use none, rows or columns".into()
+    })?;
+    ensure(
+        train.normalize_predictor == Normalization::None
+            || matches!(spec.model.predictor, Predictor::Linear { .. } | Predictor::Identity { .. }),
+        "train.normalize_predictor",
+        || "there is no linear predictor to normalise".into(),
+    )?;
+    if let Some(limit) = train.clamp_bias {
+        positive("train.clamp_bias", limit)?;
+    }
+    at_least_one("metrics.every", spec.metrics.every)
+}
