@@ -65,8 +65,11 @@ pub(super) fn readable(path: &str, message: &str) -> Fault {
     match quoted.split_first() {
         Some((word, valid)) if message.starts_with("unknown field") => {
             let block = path.strip_suffix(word).map_or(path, |block| block.trim_end_matches('.'));
-            let full = if block.is_empty() { (*word).to_string() } else { format!("{block}.{word}") };
-            Fault::new(&full, unknown("key", &full, valid))
+            let (full, what) = match block {
+                "" => ((*word).to_string(), "key".to_string()),
+                _ => (format!("{block}.{word}"), format!("key in `{block}`")),
+            };
+            Fault::new(&full, unknown(&what, word, valid))
         }
         Some((word, valid)) if message.starts_with("unknown variant") => {
             Fault::new(path, format!("{path}: {}", unknown("value", word, valid)))

@@ -1,0 +1,105 @@
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use ndarray::{Array2, Axis};
+
+use crate::{
+    data::{BatchSource, Dataset, RunStreams, initial_state},
+    engine::{Batch, Member, Turn},
+    models::StateDict,
+    spec::{RunSpec, Turns},
+};
+
+/// Runs that are trained side by side: their data, their initial parameters, their batches.
+#[derive(Clone)]
+pub struct Cohort {
+    members: Vec<Member>,
+    datasets: Vec<Dataset>,
+    sources: Vec<BatchSource>,
+    /// Sample of each view pair of the batch dealt last, for each run.
+    last_rows: Vec<Vec<u32>>,
+}
+
+impl Cohort {
+    /// Draws the data and the initial parameters of every run.
+    pub fn draw(specs: &[Arc<RunSpec>]) -> Result<Self> {
+        Self::draw_from(specs, |_, drawn| drawn)
+    }
+
+    /// As [`Cohort::draw`], with `start` given each run's place and drawn state to replace or keep.
+    pub fn draw_from(specs: &[Arc<RunSpec>], start: impl Fn(usize, StateDict) -> StateDict) -> Result<Self> {
+        ensure!(!specs.is_empty(), "a cohort has at least one run");
+        ensure!(specs.iter().all(|spec| fits(spec, &specs[0])), "the runs of a cohort must share their shapes");
+        let mut cohort = Self { members: vec![], datasets: vec![], sources: vec![], last_rows: vec![] };
+        for (place, spec) in specs.iter().enumerate() {
+            let mut streams = RunStreams::new(spec.random, spec.seed);
+            let dataset = Dataset::draw(&spec.data, &mut streams);
+            let state = start(place, initial_state(spec, &dataset.dictionary, &mut streams));
+            cohort.members.push(Member { spec: spec.clone(), x: Arc::new(dataset.x.clone()), state });
+            cohort.datasets.push(dataset);
+            cohort.sources.push(BatchSource::new(spec.clone(), streams));
+        }
+        Ok(cohort)
+    }
+
+    /// The settings of the first run: what the runs share can be read from it.
+    pub fn spec(&self) -> &Arc<RunSpec> {
+        &self.members[0].spec
+    }
+
+    /// The runs as an engine takes them.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The data of each run.
+    pub fn datasets(&self) -> &[Dataset] {
+        &self.datasets
+    }
+
+    /// Shuffles the samples of every run for an epoch, counted from 0.
+    pub fn begin_epoch(&mut self, epoch: usize) {
+        self.sources.iter_mut().for_each(|source| source.begin_epoch(epoch));
+    }
+
+    /// Batch `k` of the epoch for every run.
+    pub fn batch(&mut self, k: usize) -> Batch {
+        let runs: Vec<_> = self.sources.iter_mut().map(|source| source.batch(k)).collect();
+        self.last_rows = runs.iter().map(|run| run.rows.clone()).collect();
+        Batch { turn: turn(self.spec().train.turns, k), scale: self.spec().views.scale(), runs }
+    }
+
+    /// Latents of the batch dealt last, `(B, d)`, for each run.
+    pub fn last_latents(&self) -> Vec<Array2<f64>> {
+        let rows = |rows: &Vec<u32>| rows.iter().map(|&row| row as usize).collect::<Vec<_>>();
+        self.datasets.iter().zip(&self.last_rows).map(|(data, r)| data.latents.select(Axis(0), &rows(r))).collect()
+    }
+}
+
+/// Whose turn batch `k` of an epoch is.
+fn turn(turns: Turns, k: usize) -> Turn {
+    match turns {
+        Turns::Alternating if k.is_multiple_of(2) => Turn::Online,
+        Turns::Alternating => Turn::Target,
+        Turns::Joint => Turn::Joint,
+        Turns::Ema { .. } => Turn::Online,
+    }
+}
+
+/// Whether two runs can be trained side by side: everything is the same but what [`Member`] lets differ.
+pub fn fits(a: &RunSpec, b: &RunSpec) -> bool {
+    let shared = |spec: &RunSpec| {
+        let mut spec = spec.clone();
+        spec.seed = 0;
+        spec.method = String::new();
+        spec.random = b.random;
+        spec.data.dictionary = b.data.dictionary;
+        spec.data.latents = b.data.latents;
+        spec.data.noise = b.data.noise;
+        spec.views.masking_prob = 0.0;
+        spec.model.init = b.model.init;
+        spec.train.lr = 0.0;
+        spec
+    };
+    shared(a) == shared(b)
+}

@@ -1,0 +1,56 @@
+//! Training: the loop, whose turn it is, and what is measured between epochs.
+
+mod cohort;
+mod measure;
+
+pub use cohort::Cohort;
+
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+
+use crate::{engine::Engine, metrics::Row, spec::RunSpec};
+
+/// How a training loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All epochs are done.
+    Finished,
+    /// The observer asked to stop after this many epochs.
+    Stopped(usize),
+}
+
+/// Trains a cohort from its initial state to the last epoch.
+///
+/// `observe` receives, after every epoch, the number of finished epochs and the rows measured then (one for each run,
+/// or none where no measurement was due); the first call, with 0, shows the initial state.
+pub fn train(
+    cohort: &mut Cohort,
+    engine: &mut dyn Engine,
+    mut observe: impl FnMut(usize, Vec<Row>) -> ControlFlow<()>,
+) -> Result<Ended> {
+    let spec = cohort.spec().clone();
+    let batches = spec.batches().len();
+    let start = measure::rows(cohort, engine, 0, None)?;
+    if observe(0, start).is_break() {
+        return Ok(Ended::Stopped(0));
+    }
+    for epoch in 1..=spec.train.epochs {
+        cohort.begin_epoch(epoch - 1);
+        let mut losses = Vec::with_capacity(batches); // (batches, R)
+        for k in 0..batches {
+            let batch = cohort.batch(k);
+            losses.push(engine.step(&batch)?);
+        }
+        let rows = if is_due(&spec, epoch) { measure::rows(cohort, engine, epoch, Some(&losses))? } else { vec![] };
+        if observe(epoch, rows).is_break() && epoch < spec.train.epochs {
+            return Ok(Ended::Stopped(epoch));
+        }
+    }
+    Ok(Ended::Finished)
+}
+
+/// Whether a row is due after so many epochs. The last epoch always has one.
+fn is_due(spec: &RunSpec, epoch: usize) -> bool {
+    epoch.is_multiple_of(spec.metrics.every) || epoch == spec.train.epochs
+}
