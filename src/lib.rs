@@ -3,12 +3,17 @@
 
 pub mod authors;
 pub mod autograd;
+pub mod cli;
 pub mod data;
 pub mod engine;
+pub mod figures;
 pub mod losses;
 pub mod metrics;
 pub mod models;
 pub mod nn;
+pub mod plots;
 pub mod random;
+pub mod record;
+pub mod runner;
 pub mod spec;
 pub mod train;

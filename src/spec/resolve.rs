@@ -65,11 +65,11 @@ pub(super) fn readable(path: &str, message: &str) -> Fault {
     match quoted.split_first() {
         Some((word, valid)) if message.starts_with("unknown field") => {
             let block = path.strip_suffix(word).map_or(path, |block| block.trim_end_matches('.'));
-            let (full, what) = match block {
-                "" => ((*word).to_string(), "key".to_string()),
-                _ => (format!("{block}.{word}"), format!("key in `{block}`")),
+            let (full, block) = match block {
+                "" => ((*word).to_string(), String::new()),
+                _ => (format!("{block}.{word}"), format!("{block}: ")),
             };
-            Fault::new(&full, unknown(&what, word, valid))
+            Fault::new(&full, format!("{block}{}", unknown("key", word, valid)))
         }
         Some((word, valid)) if message.starts_with("unknown variant") => {
             Fault::new(path, format!("{path}: {}", unknown("value", word, valid)))

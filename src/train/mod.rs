@@ -3,7 +3,7 @@
 mod cohort;
 mod measure;
 
-pub use cohort::Cohort;
+pub use cohort::{Cohort, fits};
 
 use std::ops::ControlFlow;
 

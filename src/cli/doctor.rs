@@ -1,0 +1,35 @@
+use anyhow::{Result, bail};
+
+use crate::runner;
+
+/// Print versions, libtorch, devices, threads and fonts, and what to do about anything missing
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+impl Args {
+    pub fn execute(self) -> Result<()> {
+        let libtorch = env!("LANDSCAPE_LIBTORCH");
+        let path = env!("LANDSCAPE_LIBTORCH_PATH");
+        println!("landscape   {} (commit {})", env!("CARGO_PKG_VERSION"), option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown"));
+        println!("libtorch    {libtorch}, in {path}");
+        let sum = tch::Tensor::from_slice(&[1.0f32, 2.0]).sum(tch::Kind::Float).double_value(&[]);
+        println!("CPU         {} cores, libtorch uses {} threads", cores(), tch::get_num_threads());
+        match runner::cuda_status() {
+            Ok(devices) => println!("CUDA        {devices} devices"),
+            Err(reason) => println!("CUDA        none: {reason}"),
+        }
+        println!("fonts       embedded, none of the system's are needed");
+        if !libtorch.starts_with("2.11.0") {
+            bail!("libtorch {libtorch} is not the 2.11.0 that the bindings were made for; run `make setup`");
+        }
+        if sum != 3.0 {
+            bail!("libtorch does not add 1 and 2 to 3; run `make clean setup build`");
+        }
+        println!("all is well");
+        Ok(())
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

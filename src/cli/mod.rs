@@ -1,0 +1,67 @@
+//! The command line: one file per subcommand, no logic of its own.
+
+mod config;
+mod doctor;
+mod figures;
+mod methods;
+mod options;
+mod plot;
+mod run;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::spec::InputError;
+
+/// Contrastive and non-contrastive learning on sparse-coding data: the experiments of Pokle, Tian, Li and Risteski
+/// (AISTATS 2022), reproduced, and a laboratory for new ones.
+#[derive(Debug, Parser)]
+#[command(name = "landscape", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Figures(figures::Args),
+    Config(config::Args),
+    Methods(methods::Args),
+    Plot(plot::Args),
+    Doctor(doctor::Args),
+}
+
+/// Runs the program: exit code 0 for success, 2 for wrong input, 1 for anything else that fails.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => args.execute(),
+        Command::Figures(args) => args.execute(),
+        Command::Config(args) => args.execute(),
+        Command::Methods(args) => args.execute(),
+        Command::Plot(args) => args.execute(),
+        Command::Doctor(args) => args.execute(),
+    };
+    report(result)
+}
+
+fn report(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let input = error.chain().any(|cause| cause.is::<InputError>());
+            ExitCode::from(if input { 2 } else { 1 })
+        }
+    }
+}
+
+/// The reader of our output (`head`, say) has closed it: not a failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(|e| e.kind());
+    error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe))
+}

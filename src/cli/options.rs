@@ -1,0 +1,89 @@
+//! Flags that several subcommands share.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_yaml::Value;
+
+use crate::{
+    runner::{self, DeviceChoice, EngineChoice},
+    spec::{Overrides, Seeds},
+};
+
+/// What to change in the experiments, and where results lie.
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    /// Change a setting of every run; may be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+
+    /// Seeds instead of the experiment's own: 7, 1..5 (both ends included) or 1,4,9
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<Seeds>,
+
+    /// Precision of the training
+    #[arg(long, value_name = "TYPE", value_parser = ["float32", "float64"])]
+    dtype: Option<String>,
+
+    /// Few epochs, to see that everything works; pictures are marked as a quick run
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Folder of results
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+}
+
+/// Epochs of a quick run, of the paper's 8000.
+pub const QUICK_EPOCHS: u64 = 200;
+
+impl Settings {
+    /// The command line as layers of settings; `--set` comes last and wins.
+    pub fn overrides(&self) -> Result<Overrides> {
+        let mut overrides = Overrides::with_seeds(self.seeds.clone());
+        if self.quick {
+            overrides.layer("train.epochs", Value::from(QUICK_EPOCHS), "--quick".into());
+        }
+        if let Some(dtype) = &self.dtype {
+            overrides.layer("dtype", Value::from(dtype.as_str()), format!("--dtype {dtype}"));
+        }
+        for assignment in &self.sets {
+            overrides.set(assignment)?;
+        }
+        Ok(overrides)
+    }
+}
+
+/// How to compute.
+#[derive(Debug, clap::Args)]
+pub struct Computing {
+    /// Cohorts trained at the same time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    jobs: Option<std::num::NonZero<usize>>,
+
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+
+    /// auto, autograd (libtorch's, the reference) or fused (hand-written kernels for the CPU)
+    #[arg(long, default_value = "auto")]
+    engine: EngineChoice,
+
+    /// Run again what is recorded already
+    #[arg(long)]
+    force: bool,
+}
+
+impl Computing {
+    /// The runner's options.
+    pub fn options(&self, results: PathBuf) -> runner::Options {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        runner::Options {
+            results,
+            jobs: self.jobs.map_or_else(cores, std::num::NonZero::get),
+            device: self.device,
+            engine: self.engine,
+            force: self.force,
+        }
+    }
+}

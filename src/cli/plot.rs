@@ -1,0 +1,99 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use super::options::Settings;
+use crate::{
+    figures::{self, Drawing},
+    plots::Band,
+    spec::plan_all,
+};
+
+/// Draw recorded runs: an experiment's figures and tables, or the weights of one run
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+
+    #[command(flatten)]
+    experiments: Experiments,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Heat maps of a finished run's weights and of their cosines with the dictionary
+    Weights {
+        /// Folder of the run
+        run: PathBuf,
+
+        /// Picture to write, .png or .svg [default: weights.png in the run's folder]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Experiments {
+    /// Experiment files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    look: Look,
+}
+
+/// How pictures look and where they go.
+#[derive(Debug, clap::Args)]
+pub struct Look {
+    /// Band around the mean: std, sem, ci95, minmax or none
+    #[arg(long, default_value = "std")]
+    band: Band,
+
+    /// Write SVG instead of PNG
+    #[arg(long)]
+    svg: bool,
+
+    /// Folder of pictures
+    #[arg(long, value_name = "DIR", default_value = "plots")]
+    plots: PathBuf,
+}
+
+impl Look {
+    pub fn drawing(self, settings: &Settings) -> Drawing {
+        Drawing {
+            results: settings.results.clone(),
+            plots: self.plots,
+            band: self.band,
+            svg: self.svg,
+            quick: settings.quick,
+        }
+    }
+}
+
+impl Args {
+    pub fn execute(self) -> Result<()> {
+        match self.what {
+            Some(What::Weights { run, out }) => {
+                let path = out.unwrap_or_else(|| run.join("weights.png"));
+                figures::weights(&run)?.draw(&path)?;
+                println!("{}", path.display());
+            }
+            None => {
+                let Experiments { files, settings, look } = self.experiments;
+                let plans = plan_all(&files, &settings.overrides()?)?;
+                let drawing = look.drawing(&settings);
+                for (experiment, runs) in &plans {
+                    for path in drawing.draw(experiment, runs)? {
+                        println!("{}", path.display());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

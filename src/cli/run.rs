@@ -1,0 +1,72 @@
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use super::options::{Computing, Settings};
+use crate::{
+    record,
+    runner::{self, Options},
+    spec::{PlannedRun, plan_all},
+};
+
+/// Train every run of the given experiments that is not recorded yet
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Experiment files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    computing: Computing,
+
+    /// List the runs without training any
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Args {
+    pub fn execute(self) -> Result<()> {
+        let plans = plan_all(&self.files, &self.settings.overrides()?)?;
+        let runs: Vec<PlannedRun> = plans.into_iter().flat_map(|(_, runs)| runs).collect();
+        let options = self.computing.options(self.settings.results.clone());
+        if self.dry_run {
+            return dry_run(&runs, &options);
+        }
+        train(&runs, &options)
+    }
+}
+
+/// Trains and reports; fails if a run failed.
+pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
+    let outcome = runner::run(runs, options)?;
+    eprintln!(
+        "{} runs trained, {} recorded before, {} failed; results in {}",
+        outcome.trained,
+        outcome.kept,
+        outcome.failures.len(),
+        options.results.display()
+    );
+    for failure in &outcome.failures {
+        eprintln!("failed: {}: {:#}", failure.run, failure.error);
+    }
+    if !outcome.failures.is_empty() {
+        bail!("{} of {} runs failed; the others are recorded", outcome.failures.len(), runs.len());
+    }
+    Ok(())
+}
+
+fn dry_run(runs: &[PlannedRun], options: &Options) -> Result<()> {
+    let (mut recorded, mut work) = (0, 0.0);
+    for run in runs {
+        let done = record::is_recorded(&options.results, run) && !options.force;
+        recorded += usize::from(done);
+        work += if done { 0.0 } else { runner::work(&run.spec) };
+        let state = if done { "recorded" } else { "to train" };
+        println!("{state}  {}/{}  {}", run.experiment, run.id, runner::steps_text(&run.spec));
+    }
+    println!("{} runs, {recorded} recorded, about {:.1} TFLOP to train", runs.len(), work / 1e12);
+    Ok(())
+}

@@ -1,0 +1,76 @@
+use anyhow::{Result, bail};
+
+use super::Series;
+use crate::{
+    input_error,
+    metrics::COLUMNS,
+    plots::{Band, Curve, Dash, Figure, LineStyle, Panel},
+};
+
+/// One panel for each column of `metrics.csv`, one curve for each series.
+pub fn figure(
+    title: &str,
+    subtitle: &str,
+    columns: &[String],
+    series: &[Series],
+    band: Band,
+    watermark: Option<String>,
+) -> Result<Figure> {
+    let panels = columns.iter().map(|column| panel(column, series)).collect::<Result<Vec<_>>>()?;
+    Ok(Figure { title: title.into(), subtitle: subtitle.into(), columns: 2, panels, band, watermark })
+}
+
+fn panel(column: &str, series: &[Series]) -> Result<Panel> {
+    if !COLUMNS.contains(&column) {
+        return Err(input_error!("{}", crate::spec::unknown("column", column, &COLUMNS)));
+    }
+    let mut curves = Vec::new();
+    for (place, series) in series.iter().enumerate() {
+        let Some((x, runs)) = measured(series, column) else { continue };
+        curves.push(Curve { label: series.label.clone(), style: style(&series.label, place), x, runs });
+    }
+    if curves.is_empty() {
+        bail!("no run has a value in the column {column}");
+    }
+    let cosine = column.ends_with("cosine") && column != "mean_cosine";
+    Ok(Panel {
+        title: String::new(),
+        x_label: "epoch".into(),
+        y_label: axis_name(column).into(),
+        y_range: cosine.then_some((0.0, 1.0)),
+        curves,
+        ..Panel::default()
+    })
+}
+
+/// Epochs at which a run of the series has a value, and every run's values there.
+fn measured(series: &Series, column: &str) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
+    let epochs = series.runs.first()?.column("epoch")?;
+    let columns: Vec<&[f64]> = series.runs.iter().filter_map(|run| run.column(column)).collect();
+    let rows = columns.iter().map(|values| values.len()).chain([epochs.len()]).min()?;
+    let kept: Vec<usize> = (0..rows).filter(|&row| columns.iter().any(|values| values[row].is_finite())).collect();
+    let at = |values: &[f64]| kept.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+    (!kept.is_empty()).then(|| (at(epochs), columns.iter().map(|values| at(values)).collect()))
+}
+
+/// Curves of one arm share a dash, so that a figure of two methods at three settings can be read.
+fn style(label: &str, place: usize) -> LineStyle {
+    let dash = if label.contains("CL") && !label.contains("NCL") { Dash::Dashed } else { Dash::Solid };
+    LineStyle::new(place, dash)
+}
+
+/// What a column is called on an axis.
+pub fn axis_name(column: &str) -> &str {
+    match column {
+        "max_cosine" => "maximum max-cosine",
+        "median_cosine" => "median max-cosine",
+        "min_cosine" => "minimum max-cosine",
+        "loss" => "loss (last batch)",
+        "loss_mean" => "loss",
+        "support" => "support found",
+        "false_support" => "false support",
+        "sparse" => "sparsity gap",
+        "effective_rank" => "effective rank",
+        other => other,
+    }
+}

@@ -1,0 +1,118 @@
+//! From records to pictures and tables: which runs make a curve, what a figure is called, where it lies.
+//!
+//! Reads files of results only, never tensors; the drawing itself is [`crate::plots`].
+
+mod curves;
+mod table;
+mod weights;
+
+pub use table::{Cell, Table};
+pub use weights::weights;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    plots::Band,
+    record::{Metrics, run_folder, write_whole},
+    spec::{Experiment, PlannedRun, RunSpec},
+};
+
+/// How and where an experiment is drawn.
+#[derive(Clone, Debug, Default)]
+pub struct Drawing {
+    pub results: PathBuf,
+    pub plots: PathBuf,
+    pub band: Band,
+    /// SVG instead of PNG.
+    pub svg: bool,
+    /// The runs are cut short: say so in every picture.
+    pub quick: bool,
+}
+
+/// Runs of one setting: they differ in the seed only.
+struct Series {
+    label: String,
+    runs: Vec<Metrics>,
+}
+
+impl Drawing {
+    /// Draws the experiment's figures and tables from its recorded runs, and names the files written.
+    pub fn draw(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
+        let series = self.read(runs)?;
+        let subtitle = subtitle(runs);
+        let watermark = self.watermark(runs);
+        let mut files = Vec::new();
+        std::fs::create_dir_all(self.folder())
+            .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))?;
+        let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(String::from);
+        for (suffix, columns) in [("", experiment.panels.as_slice()), ("-all", &all)] {
+            let path = self.picture(&format!("{}{suffix}", experiment.name));
+            let figure = curves::figure(&experiment.title, &subtitle, columns, &series, self.band, watermark.clone())?;
+            figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
+            files.push(path);
+        }
+        if let Some(spec) = &experiment.table {
+            let table = Table::new(&experiment.title, spec, &series, watermark);
+            for (ending, text) in [("md", table.markdown()), ("csv", table.csv()?), ("txt", table.text())] {
+                let path = self.folder().join(format!("{}.{ending}", experiment.name));
+                write_whole(&path, text.as_bytes())?;
+                files.push(path);
+            }
+        }
+        Ok(files)
+    }
+
+    /// The recorded metrics of the runs, by label, in the order of the plan.
+    fn read(&self, runs: &[PlannedRun]) -> Result<Vec<Series>> {
+        let mut series: Vec<Series> = Vec::new();
+        for run in runs {
+            let folder = run_folder(&self.results, run);
+            let metrics = Metrics::read(&folder.join("metrics.csv"))
+                .with_context(|| format!("run {}/{} is not recorded; train it first", run.experiment, run.id))?;
+            match series.iter_mut().find(|series| series.label == run.label) {
+                Some(series) => series.runs.push(metrics),
+                None => series.push(Series { label: run.label.clone(), runs: vec![metrics] }),
+            }
+        }
+        Ok(series)
+    }
+
+    fn folder(&self) -> PathBuf {
+        if self.quick { self.plots.join("quick") } else { self.plots.clone() }
+    }
+
+    /// Path of a picture by its name.
+    pub fn picture(&self, name: &str) -> PathBuf {
+        self.folder().join(format!("{name}.{}", if self.svg { "svg" } else { "png" }))
+    }
+
+    fn watermark(&self, runs: &[PlannedRun]) -> Option<String> {
+        let epochs = runs.iter().map(|run| run.spec.train.epochs).max()?;
+        self.quick.then(|| format!("quick run: {epochs} epochs, not the paper's 8000"))
+    }
+}
+
+/// The settings that all runs share, in one line.
+fn subtitle(runs: &[PlannedRun]) -> String {
+    let facts: [fn(&RunSpec) -> String; 9] = [
+        |s| format!("p = {}", s.data.p),
+        |s| format!("d = {}", s.data.d),
+        |s| format!("m = {}", s.model.m),
+        |s| format!("n = {}", s.data.samples),
+        |s| format!("batch {}", s.train.batch_size),
+        |s| format!("lr {}", s.train.lr),
+        |s| format!("masking {}", s.views.masking_prob),
+        |s| match s.model.init {
+            crate::spec::Init::Random => "random start".into(),
+            crate::spec::Init::Warm { closeness } => format!("warm start c = {closeness}"),
+        },
+        |s| format!("{} epochs", s.train.epochs),
+    ];
+    let shared = facts.iter().filter_map(|fact| {
+        let first = fact(&runs.first()?.spec);
+        runs.iter().all(|run| fact(&run.spec) == first).then_some(first)
+    });
+    shared.collect::<Vec<_>>().join(", ")
+}

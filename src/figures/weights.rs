@@ -1,0 +1,72 @@
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use ndarray::{Array2, Ix2};
+
+use crate::{
+    data::{Dataset, RunStreams},
+    metrics::cosines,
+    plots::{ColorScale, Heatmap, HeatmapGrid},
+    record::{RunRecord, read_run},
+};
+
+/// Heat maps of a finished run: W^o, W^t, W^p and the projector, and |cos(W^o, M)| with the neurons ordered so that
+/// those that match the atoms best stand on the diagonal.
+pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
+    let record = read_run(folder)?;
+    let mut panels = Vec::new();
+    for (name, title) in [
+        ("Wo.weight", "online encoder W^o"),
+        ("Wt.weight", "target encoder W^t"),
+        ("Wproj.weight", "projector"),
+        ("Wp.weight", "predictor W^p"),
+    ] {
+        if let Some(weight) = matrix(&record, name) {
+            panels.push(heatmap(title, "input", "neuron", &weight, ColorScale::Diverging { limit: None }));
+        }
+    }
+    let online = matrix(&record, "Wo.weight").context("the run has no encoder weight W^o")?;
+    // The dictionary is a pure function of the run's settings: drawn again rather than stored.
+    let mut streams = RunStreams::new(record.spec.random, record.spec.seed);
+    let dictionary = Dataset::draw(&record.spec.data, &mut streams).dictionary;
+    let matched = ordered(&cosines(&online, &dictionary).mapv(f64::abs));
+    let scale = ColorScale::Sequential { low: 0.0, high: 1.0 };
+    panels.push(heatmap("|cos(W^o, M)|", "atom", "neuron, best matches first", &matched, scale));
+    let summary = &record.summary;
+    Ok(HeatmapGrid {
+        title: format!("{}, seed {}, after {} epochs", summary.label, summary.seed, summary.epochs),
+        subtitle: format!("{}/{}", summary.experiment, summary.run),
+        columns: panels.len().min(3),
+        panels,
+        ..HeatmapGrid::default()
+    })
+}
+
+fn matrix(record: &RunRecord, name: &str) -> Option<Array2<f64>> {
+    record.state.get(name)?.clone().into_dimensionality::<Ix2>().ok()
+}
+
+/// Rows reordered: first, atom by atom, the best neuron left for it, then the others.
+fn ordered(cosines: &Array2<f64>) -> Array2<f64> {
+    let mut order: Vec<usize> = Vec::new();
+    for atom in cosines.columns() {
+        let left = (0..cosines.nrows()).filter(|neuron| !order.contains(neuron));
+        if let Some(best) = left.max_by(|&a, &b| atom[a].total_cmp(&atom[b])) {
+            order.push(best);
+        }
+    }
+    let rest: Vec<usize> = (0..cosines.nrows()).filter(|neuron| !order.contains(neuron)).collect();
+    order.extend(rest);
+    cosines.select(ndarray::Axis(0), &order)
+}
+
+fn heatmap(title: &str, x: &str, y: &str, values: &Array2<f64>, scale: ColorScale) -> Heatmap {
+    Heatmap {
+        title: title.into(),
+        x_label: x.into(),
+        y_label: y.into(),
+        values: values.outer_iter().map(|row| row.to_vec()).collect(),
+        scale,
+        ..Heatmap::default()
+    }
+}

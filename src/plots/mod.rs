@@ -1,0 +1,31 @@
+//! Figures: learning curves with bands, heat maps, dot plots and filled maps, drawn from plain numbers.
+//!
+//! This room knows neither tensors nor files of results. A figure is a plain value ([`Figure`], [`HeatmapGrid`],
+//! [`DotsGrid`], [`SurfaceGrid`]) with one method, `draw(path)`, which writes a PNG or an SVG by the file's extension,
+//! whole or not at all. The font is embedded, so every machine draws the same picture.
+//!
+//! How it works: the plots lay themselves out on a page (`page.rs`) as a list of marks in final pixels (`canvas.rs`); only
+//! the canvas draws with plotters, into either format. What every figure looks like is decided in `style.rs`.
+
+mod axis;
+mod canvas;
+mod curves;
+mod dots;
+mod figure;
+mod frame;
+mod heatmap;
+mod legend;
+mod page;
+mod stats;
+mod style;
+mod surface;
+mod text;
+
+pub use axis::Scale;
+pub use curves::{Curve, Panel};
+pub use dots::{Dot, Dots};
+pub use figure::{DotsGrid, Figure, Grid, HeatmapGrid, SurfaceGrid};
+pub use heatmap::Heatmap;
+pub use stats::{Band, Summary, student_t_975, summarize};
+pub use style::{ColorScale, Dash, LineStyle};
+pub use surface::{Marker, Surface};

@@ -1,0 +1,49 @@
+//! Settings from the command line.
+
+use anyhow::Result;
+use serde_yaml::Value;
+
+use super::{seeds::Seeds, tree};
+use crate::input_error;
+
+/// What the command line changes in an experiment: later layers win.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub layers: Vec<Value>,
+    pub seeds: Option<Seeds>,
+    /// Path and flag of each layer, for error messages.
+    origins: Vec<(String, String)>,
+}
+
+impl Overrides {
+    /// Only the seeds are changed, if any are given.
+    pub fn with_seeds(seeds: Option<Seeds>) -> Self {
+        Self { seeds, ..Self::default() }
+    }
+
+    /// Adds `--set path=value`; the value is read as YAML.
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
+        let flag = format!("--set {assignment}");
+        let Some((path, value)) = assignment.split_once('=') else {
+            return Err(input_error!("{flag}: give a path and a value, as in --set train.lr=0.005"));
+        };
+        if path.is_empty() || path.split('.').any(str::is_empty) {
+            return Err(input_error!("{flag}: `{path}` is not a dotted path such as train.lr"));
+        }
+        let value = serde_yaml::from_str(value).map_err(|error| input_error!("{flag}: {error}"))?;
+        self.layer(path, value, flag);
+        Ok(())
+    }
+
+    /// Adds a setting that a flag of its own makes.
+    pub fn layer(&mut self, path: &str, value: Value, flag: String) {
+        self.layers.push(tree::at_path(path, value));
+        self.origins.push((path.to_string(), flag));
+    }
+
+    /// The flag that a faulty path comes from.
+    pub fn origin(&self, path: &str) -> Option<&str> {
+        let touches = |set: &str| path == set || path.starts_with(&format!("{set}.")) || set.starts_with(&format!("{path}."));
+        self.origins.iter().rev().find(|(set, _)| touches(set)).map(|(_, flag)| flag.as_str())
+    }
+}

@@ -1,0 +1,65 @@
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// Seeds of an experiment: `7`, `1..5` (both ends included), `[1, 4, 9]`, or `1,4,9` on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seeds(pub Vec<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |part: &str| part.trim().parse::<u64>();
+        let wrong = || format!("`{text}` is not a set of seeds; valid: 7, 1..5 (both ends included) or 1,4,9");
+        let mut seeds = Vec::new();
+        for part in text.split(',') {
+            match part.split_once("..") {
+                Some((first, last)) => {
+                    let (first, last) = number(first).ok().zip(number(last).ok()).ok_or_else(wrong)?;
+                    if last < first || last - first >= 1_000_000 {
+                        return Err(wrong());
+                    }
+                    seeds.extend(first..=last);
+                }
+                None => seeds.push(number(part).map_err(|_| wrong())?),
+            }
+        }
+        Ok(Self(seeds))
+    }
+}
+
+impl<'de> Deserialize<'de> for Seeds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            One(u64),
+            List(Vec<u64>),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("seeds are a number, a list of numbers or a range such as 1..5"))?
+        {
+            Written::One(seed) => Ok(Self(vec![seed])),
+            Written::List(seeds) if !seeds.is_empty() => Ok(Self(seeds)),
+            Written::List(_) => Err(D::Error::custom("there must be at least one seed")),
+            Written::Text(text) => text.parse().map_err(D::Error::custom),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_seeds() {
+        assert_eq!("1..5".parse(), Ok(Seeds(vec![1, 2, 3, 4, 5])));
+        assert_eq!("7".parse(), Ok(Seeds(vec![7])));
+        assert_eq!("1,3..4".parse(), Ok(Seeds(vec![1, 3, 4])));
+        for wrong in ["", "5..1", "a", "1..", "1;2", "0..18446744073709551615"] {
+            assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
+        }
+    }
+}
