@@ -5,7 +5,12 @@ mod common;
 use std::{ops::ControlFlow, sync::Arc};
 
 use common::reference::{Case, cases};
-use contrastive_landscape::{autograd::AutogradEngine, engine::Engine, metrics::Row, train::{Cohort, train}};
+use contrastive_landscape::{
+    autograd::AutogradEngine,
+    engine::Engine,
+    metrics::Row,
+    train::{Cohort, train},
+};
 use tch::Device;
 
 fn replay(case: &Case) -> (Vec<Row>, contrastive_landscape::models::StateDict) {

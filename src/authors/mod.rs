@@ -1,5 +1,21 @@
 //! The authors' scripts: their flags, their configuration files, and the runs that they describe.
+//!
+//! A run of theirs is a [`RunSpec`](crate::spec::RunSpec) like any other, on the random streams of NumPy and PyTorch;
+//! what is special about their scripts ends in this folder.
 
+mod check_data_model;
+mod config;
+pub mod flags;
+pub mod literal;
+mod plan;
+mod script;
+mod shell;
 mod translate;
 
-pub use translate::{Config, Flags, Levels, Script, translate};
+pub use check_data_model::{OURS as CHECK_OURS, THEIRS as CHECK_FLAGS, check_data_model};
+pub use config::{Config, Level};
+pub use flags::{CommandLine, Flags};
+pub use plan::{Plan, plan};
+pub use script::Script;
+pub use shell::{equivalent_lines, install_shim};
+pub use translate::{Levels, translate};

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, no logic of its own.
 
+mod authors;
 mod config;
 mod doctor;
 mod figures;
@@ -27,6 +28,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Authors(authors::Args),
     Figures(figures::Args),
     Config(config::Args),
     Methods(methods::Args),
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => args.execute(),
+        Command::Authors(args) => args.execute(),
         Command::Figures(args) => args.execute(),
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),

@@ -36,9 +36,7 @@ impl RunStreams {
     pub fn new(random: Random, seed: u64) -> Self {
         match random {
             Random::Native => Self::Native(Key::from_seed(seed)),
-            Random::Authors => {
-                Self::Authors { numpy: RandomState::new(seed as u32), torch: Generator::new(seed) }
-            }
+            Random::Authors => Self::Authors { numpy: RandomState::new(seed as u32), torch: Generator::new(seed) },
         }
     }
 

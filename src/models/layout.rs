@@ -130,8 +130,16 @@ struct Table<'a> {
 impl Table<'_> {
     fn push(&mut self, name: String, shape: Vec<usize>, part: Part, kind: Kind) {
         let learns = matches!(kind, Kind::Weight | Kind::Bias | Kind::NormScale | Kind::NormShift);
-        let trained = learns && !self.model.frozen.contains(&part);
+        let trained = learns && !self.model.frozen.contains(&part) && !self.is_idle(part, kind);
         self.out.push(Parameter { name, shape, part, kind, trained });
+    }
+
+    /// Whether the tensor has no part in the loss, and so no gradient.
+    fn is_idle(&self, part: Part, kind: Kind) -> bool {
+        match kind {
+            Kind::NormScale | Kind::NormShift => self.model.batch_norm == BatchNorm::Idle,
+            _ => part == Part::Predictor && matches!(self.model.predictor, Predictor::Idle { .. }),
+        }
     }
 
     fn encoder(&mut self, layers: &[LayerNames], part: Part) {
@@ -157,7 +165,7 @@ impl Table<'_> {
         let m = self.model.m;
         let (shape, bias) = match self.model.predictor {
             Predictor::None => return,
-            Predictor::Linear { bias } | Predictor::Identity { bias } => (vec![m, m], bias),
+            Predictor::Linear { bias } | Predictor::Identity { bias } | Predictor::Idle { bias } => (vec![m, m], bias),
             Predictor::Diagonal => (vec![m], true),
         };
         self.push(format!("{name}.weight"), shape, Part::Predictor, Kind::Weight);

@@ -37,6 +37,10 @@ impl Layer {
         match (self.placement, &mut self.norm) {
             (BatchNorm::PreActivation, Some(norm)) => nn::activate(self.activation, &norm.forward(&x), bias),
             (BatchNorm::PostActivation, Some(norm)) => norm.forward(&nn::activate(self.activation, &x, bias)),
+            (BatchNorm::PreAndPostActivation, Some(norm)) => {
+                let z = nn::activate(self.activation, &norm.forward(&x), bias);
+                norm.forward(&z)
+            }
             _ => nn::activate(self.activation, &x, bias),
         }
     }
@@ -96,7 +100,7 @@ pub enum Predictor {
 impl Predictor {
     pub fn new(model: &ModelSpec, parameters: &Parameters) -> Self {
         match (predictor_name(model), model.predictor) {
-            (None, _) | (_, PredictorSpec::None) => Self::None,
+            (None, _) | (_, PredictorSpec::None | PredictorSpec::Idle { .. }) => Self::None,
             (Some(name), PredictorSpec::Diagonal) => Self::Diagonal(linear(name, parameters)),
             (Some(name), _) => Self::Linear(linear(name, parameters)),
         }

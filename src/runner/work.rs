@@ -84,7 +84,8 @@ pub fn run(runs: &[PlannedRun], options: &Options) -> Result<Outcome> {
                         Ok(()) => outcome.trained += group.runs.len(),
                         Err(error) => {
                             let error = format!("{error:#}");
-                            let failure = |run: &&PlannedRun| Failure { run: run.id.clone(), error: anyhow!(error.clone()) };
+                            let failure =
+                                |run: &&PlannedRun| Failure { run: run.id.clone(), error: anyhow!(error.clone()) };
                             outcome.failures.extend(group.runs.iter().map(failure));
                         }
                     }
@@ -142,9 +143,10 @@ fn guarded(group: &Group, options: &Options, device: Device, progress: &Progress
 }
 
 fn train_group(group: &Group, options: &Options, device: Device, progress: &Progress) -> Result<()> {
-    let start = Instant::now();
+    let clock = Instant::now();
     let specs: Vec<_> = group.runs.iter().map(|run| Arc::clone(&run.spec)).collect();
-    let mut cohort = Cohort::draw(&specs)?;
+    let start = |place: usize, drawn| group.runs[place].start.as_deref().cloned().unwrap_or(drawn);
+    let mut cohort = Cohort::draw_from(&specs, start)?;
     let mut engine = build(group.engine, cohort.members(), device)?;
     let mut rows = vec![Vec::new(); specs.len()];
     let per_epoch = specs.iter().map(|spec| cost::work(spec) / spec.train.epochs as f64).sum::<f64>();
@@ -156,7 +158,7 @@ fn train_group(group: &Group, options: &Options, device: Device, progress: &Prog
         ControlFlow::Continue(())
     })?;
     let provenance = Provenance::here(group.engine.name(), &device_name(device));
-    let wall = start.elapsed().as_secs_f64();
+    let wall = clock.elapsed().as_secs_f64();
     for ((run, rows), state) in group.runs.iter().zip(&rows).zip(engine.state()?) {
         record::write_run(&options.results, run, rows, &state, wall, specs.len(), &provenance)?;
         progress.finished(&format!("{}/{}", run.experiment, run.id));

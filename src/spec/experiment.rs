@@ -10,7 +10,7 @@ use serde_yaml::Value;
 use super::{
     Fault, RunSpec, id::run_id, input::Overrides, lines::Lines, resolve, resolve::readable, seeds::Seeds, tree,
 };
-use crate::input_error;
+use crate::{input_error, models::StateDict};
 
 /// An experiment as its file states it.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,6 +62,8 @@ pub struct PlannedRun {
     /// What tells its curve from the others: arm and grid values. Runs that differ in the seed only share it.
     pub label: String,
     pub spec: Arc<RunSpec>,
+    /// Parameters to start from instead of the drawn ones.
+    pub start: Option<Arc<StateDict>>,
 }
 
 /// Where a run stands in its experiment, as `summary.json` keeps it.
@@ -128,6 +130,7 @@ impl Experiment {
                         id,
                         label: label.clone(),
                         spec: Arc::new(spec),
+                        start: None,
                     });
                 }
             }

@@ -19,7 +19,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(path: &str, message: impl Into<String>) -> Self {
+    /// A fault of the setting at a dotted path.
+    pub fn new(path: &str, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
     }
 }

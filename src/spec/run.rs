@@ -204,6 +204,11 @@ pub enum BatchNorm {
     None,
     PreActivation,
     PostActivation,
+    /// One module before and after: what the authors' SimSiam does when told both `--use_bn` and
+    /// `encoder_post_activation`.
+    PreAndPostActivation,
+    /// In the state dict, and never applied (the authors' models with `--use_bn False`).
+    Idle,
 }
 
 /// The encoder's bias: its start and whether it learns.
@@ -244,6 +249,12 @@ pub enum Predictor {
     },
     /// A linear map starting at the identity, its bias at nn.Linear's default.
     Identity {
+        #[serde(default = "yes")]
+        bias: bool,
+    },
+    /// Drawn, recorded and normalised as the linear one, but no part of the loss (the authors'
+    /// `simplified-noalt-pred` without `--use_pred`).
+    Idle {
         #[serde(default = "yes")]
         bias: bool,
     },

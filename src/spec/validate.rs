@@ -70,13 +70,17 @@ fn model(spec: &RunSpec) -> Result<(), Fault> {
     ensure(matches!(model.layers, 1 | 2), "model.layers", || format!("1 or 2, not {}", model.layers))?;
     if matches!(model.activation, Activation::Srelu | Activation::SymRelu) {
         ensure(model.bias != Bias::None, "model.bias", || {
-            "a symmetric ReLU takes the bias as its threshold; use zero, uniform or constant, or another activation".into()
+            "a symmetric ReLU takes the bias as its threshold; use zero, uniform or constant, or another activation"
+                .into()
         })?;
     }
     if let super::Init::Warm { closeness } = model.init {
         ensure(closeness.is_finite(), "model.init.closeness", || format!("a number, not {closeness}"))?;
         ensure(model.m >= spec.data.d, "model.m", || {
             format!("a warm start needs a neuron for every atom: m >= d = {}", spec.data.d)
+        })?;
+        ensure(model.layers == 1 || model.m == spec.data.p, "model.m", || {
+            format!("a warm start of two layers takes atoms for both, which needs m = p = {}", spec.data.p)
         })?;
     }
     ensure(model.projector != Projector::Hidden || model.family == Family::SimSiam, "model.projector", || {
@@ -136,7 +140,10 @@ fn train(spec: &RunSpec) -> Result<(), Fault> {
     })?;
     ensure(
         train.normalize_predictor == Normalization::None
-            || matches!(spec.model.predictor, Predictor::Linear { .. } | Predictor::Identity { .. }),
+            || matches!(
+                spec.model.predictor,
+                Predictor::Linear { .. } | Predictor::Identity { .. } | Predictor::Idle { .. }
+            ),
         "train.normalize_predictor",
         || "there is no linear predictor to normalise".into(),
     )?;

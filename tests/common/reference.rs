@@ -89,13 +89,13 @@ impl Case {
         let flags: Flags = serde_json::from_value(self.json["args"].clone()).unwrap();
         let config: Config = serde_json::from_value(self.json["config"].clone()).unwrap();
         let levels = Levels {
-            ws_noise: config.ws_noise_levels[0],
-            noise: config.gaussian_noise_levels[0],
-            sparsity: config.sparsity_levels[0],
-            masking_prob: config.masking_probs[0],
+            ws_noise: config.ws_noise_levels[0].clone(),
+            noise: config.gaussian_noise_levels[0].clone(),
+            sparsity: config.sparsity_levels[0].clone(),
+            masking_prob: config.masking_probs[0].clone(),
         };
         let seed = self.json["seed"].as_u64().unwrap();
-        translate(script, &text("model"), &flags, &config, levels, seed).unwrap()
+        translate(script, &text("model"), &flags, &config, &levels, seed).unwrap()
     }
 
     /// The recorded state `init` or `final`, as our layout lists it.

@@ -1,0 +1,5 @@
+"""Nothing is drawn while numbers are compared."""
+
+
+def heatmap(_):
+    return None

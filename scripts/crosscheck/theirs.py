@@ -1,0 +1,121 @@
+"""Runs one of the authors' scripts, its files untouched, and records what its logger receives.
+
+    python theirs.py --repo CHECKOUT --out FOLDER [--threads N] [--seeds 7,9] -- main.py --cfg ... --logDir ...
+
+Writes into FOLDER, for each experiment, `<stem>.json` (every logged value of every epoch, the seconds it took) and
+`<stem>.safetensors` (the final state dict), where the stem is the authors' name of the experiment's result file.
+Nothing is written into the checkout, and no pickle is kept.
+
+The scripts date from NumPy 1.21 and log to wandb. What has gone since, or is not needed here, is put back on this
+side: `np.float` and `np.int`, and the modules in `shims/` (wandb, matplotlib, seaborn).
+"""
+
+import argparse
+import builtins
+import json
+import os
+import pathlib
+import runpy
+import struct
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="run one of the authors' scripts and record it")
+    parser.add_argument("--repo", required=True, type=pathlib.Path, help="checkout of contrastive_landscape")
+    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder of the records")
+    parser.add_argument("--threads", type=int, help="threads of PyTorch [default: its own]")
+    parser.add_argument("--seeds", default="", help="seeds of experiments 0, 1, ... instead of 1, 2, ...: 7,9")
+    parser.add_argument("--quiet", action="store_true", help="drop the script's own output")
+    parser.add_argument("script", nargs=argparse.REMAINDER, help="-- SCRIPT and its flags")
+    parsed = parser.parse_args()
+    if parsed.script[:1] == ["--"]:
+        parsed.script = parsed.script[1:]
+    if not parsed.script:
+        parser.error("name one of the authors' scripts after --")
+    return parsed
+
+
+def put_back_what_has_gone(repo):
+    """Removed NumPy aliases, and modules that only draw or log."""
+    import numpy as np
+
+    np.float, np.int = float, int
+    sys.path[:0] = [str(repo), str(HERE / "shims")]
+
+
+def write_safetensors(path, state):
+    """The format in a dozen lines: the length of a JSON header, the header, the bytes of all tensors."""
+    names = {"torch.float32": "F32", "torch.float64": "F64", "torch.int64": "I64"}
+    header, blobs, offset = {}, [], 0
+    for name, tensor in state.items():
+        array = tensor.detach().cpu().contiguous()
+        blob = array.numpy().tobytes()
+        end = offset + len(blob)
+        header[name] = {"dtype": names[str(array.dtype)], "shape": list(array.shape), "data_offsets": [offset, end]}
+        blobs.append(blob)
+        offset = end
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+class Recorder:
+    """Stands behind the wandb shim and behind pickle.dump, which ends an experiment."""
+
+    def __init__(self, out):
+        self.out, self.epochs, self.start = out, [], time.perf_counter()
+
+    def begin(self):
+        self.epochs, self.start = [], time.perf_counter()
+
+    def log(self, values):
+        numbers = {key: float(value) for key, value in values.items() if not getattr(value, "is_picture", False)}
+        self.epochs.append(numbers)
+
+    def end(self, val_dict, file):
+        seconds = time.perf_counter() - self.start
+        stem = pathlib.Path(file.name).stem
+        write_safetensors(self.out / f"{stem}.safetensors", val_dict["model"].state_dict())
+        record = {
+            "seconds": seconds,
+            "epochs": self.epochs,
+            "last_loss": float(val_dict["loss"]),
+            "init_metric": [float(value) for value in val_dict["init_metric"][:3]],
+            "final_metric": [float(value) for value in val_dict["final_metric"][:3]],
+        }
+        (self.out / f"{stem}.json").write_text(json.dumps(record))
+        self.begin()
+
+
+def main():
+    args = arguments()
+    put_back_what_has_gone(args.repo)
+    import numpy as np
+    import pickle
+    import torch
+    import wandb
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder(args.out.resolve())
+    wandb.recorder = recorder
+    pickle.dump = lambda value, file: recorder.end(value, file)
+    torch.save = lambda *_: None
+    if args.seeds:
+        seeds = [int(seed) for seed in args.seeds.split(",")]
+        numpy_seed, torch_seed = np.random.seed, torch.manual_seed
+        np.random.seed = lambda seed: numpy_seed(seeds[seed - 1])
+        torch.manual_seed = lambda seed: torch_seed(seeds[seed - 1])
+    if args.quiet:
+        builtins.print = lambda *_, **__: None
+    sys.argv = args.script
+    os.chdir(args.repo)
+    runpy.run_path(str(args.repo / args.script[0]), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

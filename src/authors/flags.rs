@@ -1,0 +1,362 @@
+//! The flags of the authors' scripts (`common_args.py`), parsed as Python's argparse does.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::script::Script;
+use crate::{
+    input_error,
+    runner::{DeviceChoice, EngineChoice},
+    spec::{Seeds, nearest},
+};
+
+/// Every flag that changes a run, with the defaults of `common_args.py`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Flags {
+    pub normalize_repr: bool,
+    pub ema_decay: Option<f64>,
+    pub use_masking: bool,
+    pub use_multimasking: bool,
+    pub n_aug: usize,
+    pub use_bn: bool,
+    pub temperature: f64,
+    pub use_pred: bool,
+    pub use_bias: bool,
+    pub use_pred_bias: bool,
+    pub m_identity: bool,
+    pub use_alt_norm: bool,
+    pub use_row_norm: bool,
+    pub const_bias: bool,
+    pub clip_bias: bool,
+    pub bias_val: f64,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            normalize_repr: false,
+            ema_decay: None,
+            use_masking: false,
+            use_multimasking: false,
+            n_aug: 5,
+            use_bn: false,
+            temperature: 0.05,
+            use_pred: false,
+            use_bias: true,
+            use_pred_bias: true,
+            m_identity: false,
+            use_alt_norm: false,
+            use_row_norm: false,
+            const_bias: false,
+            clip_bias: false,
+            bias_val: 0.005,
+        }
+    }
+}
+
+/// A command line of one of the training scripts.
+#[derive(Clone, Debug)]
+pub struct CommandLine {
+    pub cfg: PathBuf,
+    pub log_dir: PathBuf,
+    pub model: String,
+    /// Replaces the configuration's, unless it is zero.
+    pub lr: f64,
+    /// Replaces the configuration's, unless it is zero.
+    pub batch_size: usize,
+    pub log_metrics: bool,
+    pub flags: Flags,
+    pub ours: Ours,
+}
+
+/// Flags that the authors' scripts do not have.
+#[derive(Clone, Debug, Default)]
+pub struct Ours {
+    /// Seeds instead of i + 1 for experiment i.
+    pub seeds: Option<Seeds>,
+    pub device: Option<DeviceChoice>,
+    pub jobs: Option<std::num::NonZero<usize>>,
+    pub engine: Option<EngineChoice>,
+    /// Parameters to start from, by their names.
+    pub from_state_dict: Option<PathBuf>,
+    pub force: bool,
+}
+
+/// One flag: its name, the placeholder of its value (none for a switch), and its line of help.
+pub struct Flag {
+    pub name: &'static str,
+    pub value: Option<&'static str>,
+    pub help: &'static str,
+}
+
+const fn flag(name: &'static str, value: &'static str, help: &'static str) -> Flag {
+    Flag { name, value: Some(value), help }
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag { name, value: None, help }
+}
+
+/// The authors' flags.
+pub const THEIRS: [Flag; 24] = [
+    flag("cfg", "FILE", "configuration file (required)"),
+    flag("logDir", "DIR", "folder of results (required: the scripts stop without it)"),
+    flag("model", "NAME", "network and loss [simplified]"),
+    flag("local_rank", "N", "read and ignored; --device takes its place"),
+    flag("normalize_repr", "BOOL", "unit-norm representations in the loss; main.py only [False]"),
+    flag("ema_decay", "DECAY", "target by exponential moving average; the authors assert it off [none]"),
+    flag("use_masking", "BOOL", "independent masks in main_simclr.py [False]"),
+    flag("use_multimasking", "BOOL", "several pairs of views of each sample [False]"),
+    flag("n_aug", "N", "that many; five in main_simsiam.py [5]"),
+    flag("use_bn", "BOOL", "batch norm, where the model has it [False]"),
+    flag("lr", "RATE", "learning rate; 0 keeps the configuration's [0.025]"),
+    flag("batch_size", "N", "batch size; 0 keeps the configuration's [384]"),
+    flag("temperature", "T", "of NT-Xent [0.05]"),
+    flag("use_pred", "BOOL", "whether simplified-noalt-pred uses its predictor [False]"),
+    flag("use_bias", "BOOL", "bias of simplified's encoders [True]"),
+    flag("use_pred_bias", "BOOL", "bias of the predictor in main.py [True]"),
+    flag("m_identity", "BOOL", "identity dictionary [False]"),
+    flag("use_alt_norm", "BOOL", "unit-norm columns after every step; main.py [False]"),
+    flag("use_row_norm", "BOOL", "unit-norm rows after every step; main.py [False]"),
+    flag("bias_val", "VALUE", "of a constant bias [0.005]"),
+    flag("wandb_project", "NAME", "read and ignored"),
+    switch("log_metrics", "measure support and spectra at every epoch, too"),
+    switch("const_bias", "constant bias in simplified; needs --use_bias False"),
+    switch("clip_bias", "biases of simplified clamped to [-1, 1]"),
+];
+
+/// Flags of ours beside them.
+pub const OURS: [Flag; 6] = [
+    flag("seeds", "SEEDS", "7, 1..5 or 1,4,9 instead of 1 to num_exp"),
+    flag("device", "DEVICE", "cpu, cuda, cuda:N or auto [cpu]"),
+    flag("jobs", "N", "runs trained at the same time [the number of cores]"),
+    flag("engine", "ENGINE", "autograd, fused or auto [autograd]"),
+    flag("from-state-dict", "FILE", "start from these parameters, a .safetensors file under their names"),
+    switch("force", "train again what is recorded"),
+];
+
+/// A flag and its value, as given.
+pub struct Given {
+    pub name: &'static str,
+    pub value: String,
+}
+
+/// Splits a command line as argparse does: `--flag value`, `--flag=value`, unambiguous prefixes, the last one wins.
+///
+/// # Errors
+/// Input errors: an unknown or ambiguous flag, a missing or surplus value.
+pub fn split(arguments: &[String], theirs: &'static [Flag], ours: &'static [Flag]) -> Result<Vec<Given>> {
+    let mut given = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let Some(body) = argument.strip_prefix("--") else {
+            return Err(input_error!("unexpected argument `{argument}`: flags begin with --"));
+        };
+        let (name, inline) = body.split_once('=').map_or((body, None), |(name, value)| (name, Some(value)));
+        let flag = find(name, theirs, ours)?;
+        let value = match (flag.value, inline) {
+            (None, None) => String::new(),
+            (None, Some(_)) => return Err(input_error!("--{}: takes no value", flag.name)),
+            (Some(_), Some(value)) => value.to_string(),
+            (Some(what), None) => match rest.clone().next() {
+                Some(value) if !looks_like_flag(value) => {
+                    rest.next();
+                    value.clone()
+                }
+                _ => return Err(input_error!("--{}: expected a value, {what}", flag.name)),
+            },
+        };
+        given.push(Given { name: flag.name, value });
+    }
+    Ok(given)
+}
+
+/// argparse takes a dash with something behind it for a flag, unless it is a negative number.
+fn looks_like_flag(argument: &str) -> bool {
+    let is_dashed = argument.len() > 1 && argument.starts_with('-');
+    is_dashed && argument.parse::<f64>().is_err() && !argument.contains(' ')
+}
+
+/// The flag of a full name or of its beginning; what is short for one flag of theirs stays so beside ours.
+fn find(name: &str, theirs: &'static [Flag], ours: &'static [Flag]) -> Result<&'static Flag> {
+    let all = || theirs.iter().chain(ours);
+    if let Some(flag) = all().find(|flag| flag.name == name) {
+        return Ok(flag);
+    }
+    let begun = |flags: &'static [Flag]| -> Vec<&'static Flag> {
+        flags.iter().filter(|flag| !name.is_empty() && flag.name.starts_with(name)).collect()
+    };
+    let candidates = [begun(theirs), begun(ours)].into_iter().find(|flags| !flags.is_empty()).unwrap_or_default();
+    match candidates[..] {
+        [flag] => Ok(flag),
+        [] => {
+            let hint = nearest(name, all().map(|flag| flag.name));
+            let hint = hint.map(|near| format!(" (did you mean `--{near}`?)")).unwrap_or_default();
+            Err(input_error!("unknown flag `--{name}`{hint}; --help lists all"))
+        }
+        _ => {
+            let names: Vec<String> = candidates.iter().map(|flag| format!("--{}", flag.name)).collect();
+            Err(input_error!("`--{name}` is short for several flags: {}", names.join(", ")))
+        }
+    }
+}
+
+impl Given {
+    fn wrong(&self, what: &str) -> anyhow::Error {
+        input_error!("--{} {}: {what}", self.name, self.value)
+    }
+
+    /// The scripts' `str2bool`.
+    pub fn bool(&self) -> Result<bool> {
+        match self.value.to_lowercase().as_str() {
+            "yes" | "true" | "t" | "y" | "1" => Ok(true),
+            "no" | "false" | "f" | "n" | "0" => Ok(false),
+            _ => Err(self.wrong("a truth value is needed: yes, true, t, y, 1, no, false, f, n or 0")),
+        }
+    }
+
+    /// Python's `float()`, finite values only.
+    pub fn float(&self) -> Result<f64> {
+        let text = self.value.trim().replace('_', "");
+        let value = text.parse::<f64>().ok().filter(|value| value.is_finite());
+        value.ok_or_else(|| self.wrong("a number is needed"))
+    }
+
+    /// Python's `int()`, not negative.
+    pub fn int(&self) -> Result<usize> {
+        let text = self.value.trim().replace('_', "");
+        text.parse().map_err(|_| self.wrong("a whole number of at least 0 is needed"))
+    }
+
+    fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(&self) -> Result<T> {
+        self.value.parse().map_err(|error| self.wrong(&format!("{error}")))
+    }
+}
+
+impl CommandLine {
+    /// Reads the arguments that follow a training script's name.
+    ///
+    /// # Errors
+    /// Input errors that name the flag.
+    pub fn parse(script: Script, arguments: &[String]) -> Result<Self> {
+        let mut line = Self {
+            cfg: PathBuf::new(),
+            log_dir: PathBuf::new(),
+            model: "simplified".into(),
+            lr: 0.025,
+            batch_size: 384,
+            log_metrics: false,
+            flags: Flags::default(),
+            ours: Ours::default(),
+        };
+        for given in split(arguments, &THEIRS, &OURS)? {
+            line.take(&given)?;
+        }
+        if line.cfg.as_os_str().is_empty() {
+            return Err(input_error!("--cfg FILE is required"));
+        }
+        if line.log_dir.as_os_str().is_empty() {
+            return Err(input_error!("--logDir DIR is required: without it the authors' scripts stop before training"));
+        }
+        script.check_model(&line.model)?;
+        Ok(line)
+    }
+
+    fn take(&mut self, given: &Given) -> Result<()> {
+        let flags = &mut self.flags;
+        match given.name {
+            "cfg" => self.cfg = given.value.clone().into(),
+            "logDir" => self.log_dir = given.value.clone().into(),
+            "model" => self.model.clone_from(&given.value),
+            "local_rank" => _ = given.int()?,
+            "normalize_repr" => flags.normalize_repr = given.bool()?,
+            "ema_decay" => flags.ema_decay = Some(given.float()?),
+            "use_masking" => flags.use_masking = given.bool()?,
+            "use_multimasking" => flags.use_multimasking = given.bool()?,
+            "n_aug" => flags.n_aug = given.int()?,
+            "use_bn" => flags.use_bn = given.bool()?,
+            "lr" => self.lr = given.float()?,
+            "batch_size" => self.batch_size = given.int()?,
+            "temperature" => flags.temperature = given.float()?,
+            "use_pred" => flags.use_pred = given.bool()?,
+            "use_bias" => flags.use_bias = given.bool()?,
+            "use_pred_bias" => flags.use_pred_bias = given.bool()?,
+            "m_identity" => flags.m_identity = given.bool()?,
+            "use_alt_norm" => flags.use_alt_norm = given.bool()?,
+            "use_row_norm" => flags.use_row_norm = given.bool()?,
+            "bias_val" => flags.bias_val = given.float()?,
+            "wandb_project" => {}
+            "log_metrics" => self.log_metrics = true,
+            "const_bias" => flags.const_bias = true,
+            "clip_bias" => flags.clip_bias = true,
+            "seeds" => self.ours.seeds = Some(given.parsed()?),
+            "device" => self.ours.device = Some(given.parsed()?),
+            "jobs" => self.ours.jobs = Some(given.parsed()?),
+            "engine" => self.ours.engine = Some(given.parsed()?),
+            "from-state-dict" => self.ours.from_state_dict = Some(given.value.clone().into()),
+            "force" => self.ours.force = true,
+            other => unreachable!("the table lists --{other}, and nothing takes it"),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<CommandLine, String> {
+        let arguments: Vec<String> = line.split_whitespace().map(Into::into).collect();
+        CommandLine::parse(Script::Main, &arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_flag_is_taken() {
+        for flag in THEIRS.iter().chain(&OURS) {
+            let value = match flag.value {
+                None => "",
+                Some("BOOL") => " t",
+                Some("ENGINE") => " auto",
+                Some("DEVICE") => " cpu",
+                Some("NAME") => " simplified-pred",
+                Some(_) => " 3",
+            };
+            parsed(&format!("--cfg a --logDir b --{}{value}", flag.name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn as_argparse() {
+        let line = parsed("--cfg=a.yaml --logD out --use_bn YES --norm t --lr 0.1 --lr=0.005 --ema -0.5 --log --clip")
+            .unwrap();
+        assert_eq!(line.cfg, PathBuf::from("a.yaml"));
+        assert_eq!(line.log_dir, PathBuf::from("out"));
+        assert!(line.flags.use_bn && line.flags.normalize_repr && line.log_metrics && line.flags.clip_bias);
+        assert_eq!((line.lr, line.batch_size, line.flags.ema_decay), (0.005, 384, Some(-0.5)));
+    }
+
+    #[test]
+    fn what_argparse_refuses() {
+        for (line, part) in [
+            ("--logDir b", "--cfg FILE is required"),
+            ("--cfg a", "--logDir DIR is required"),
+            ("--cfg a --logDir b --use_m true", "short for several flags: --use_masking, --use_multimasking"),
+            ("--cfg a --logDir b --use_batchnorm true", "unknown flag `--use_batchnorm`"),
+            ("--cfg a --logDir b --use_bn maybe", "--use_bn maybe: a truth value is needed"),
+            ("--cfg a --logDir b --lr", "--lr: expected a value"),
+            ("--cfg a --logDir b --lr --use_bn t", "--lr: expected a value"),
+            ("--cfg a --logDir b --log_metrics=1", "takes no value"),
+            ("--cfg a --logDir b stray", "unexpected argument `stray`"),
+            ("--cfg a --logDir b --model simplifed", "did you mean `simplified`?"),
+            ("--cfg a --logDir b --model simclr", "unknown --model"),
+            ("--cfg a --logDir b --n_aug -1", "--n_aug"),
+            ("--cfg a --logDir b --temprature 1", "did you mean `--temperature`?"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

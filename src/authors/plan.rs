@@ -1,0 +1,271 @@
+//! The runs of one call of a training script, in the order of its loops.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{
+    CommandLine, Config, Level, Levels, Script,
+    literal::{python_float, python_text},
+    translate,
+};
+use crate::{
+    input_error,
+    models::{self, Kind, StateDict},
+    record,
+    spec::{Fault, PlannedRun, RunSpec, Seeds},
+};
+
+/// The runs of a script, and where they are recorded.
+#[derive(Debug)]
+pub struct Plan {
+    /// The folder above `--logDir`.
+    pub results: PathBuf,
+    pub runs: Vec<PlannedRun>,
+}
+
+/// Plans what a training script would do.
+///
+/// Each run is recorded in `<logDir>/<stem>`, the stem being that of the authors' result file.
+///
+/// # Errors
+/// Input errors that name the flag or the key: what the script would stop at, and what means nothing.
+pub fn plan(script: Script, line: &CommandLine) -> Result<Plan> {
+    let mut config = Config::read(&line.cfg)?;
+    if line.lr != 0.0 {
+        config.lr = line.lr;
+    }
+    if line.batch_size != 0 {
+        config.batch_size = line.batch_size;
+    }
+    refuse_what_stops(script, line, &config)?;
+    let (results, experiment) = split(&line.log_dir)?;
+    let start = line.ours.from_state_dict.as_deref().map(read_start).transpose()?;
+    let seeds = seeds(line, &config)?;
+    let mut runs: IndexMap<String, PlannedRun> = IndexMap::new();
+    for levels in loops(script, &config) {
+        for &seed in &seeds {
+            let mut spec = translate(script, &line.model, &line.flags, &config, &levels, seed)
+                .map_err(|fault| explain(&fault, line))?;
+            spec.metrics.detail_every = usize::from(line.log_metrics);
+            let id = stem(line, &levels, seed);
+            let start = start.as_ref().map(|given| fitted(given, &spec, line)).transpose()?;
+            let run = PlannedRun {
+                experiment: experiment.clone(),
+                id: id.clone(),
+                label: group(script, line, &config, &levels),
+                spec: Arc::new(spec),
+                start: start.map(Arc::new),
+            };
+            // Levels that are written alike give one file, the later over the earlier.
+            runs.insert(id, run);
+        }
+    }
+    Ok(Plan { results, runs: runs.into_values().collect() })
+}
+
+/// Settings at which the published scripts stop with an exception, and which have no evident meaning.
+fn refuse_what_stops(script: Script, line: &CommandLine, config: &Config) -> Result<()> {
+    let (flags, model) = (&line.flags, line.model.as_str());
+    let simplified = model == "simplified";
+    let fault = if simplified && flags.use_alt_norm && flags.use_row_norm {
+        "--use_alt_norm, --use_row_norm: rows or columns can be normalised, not both"
+    } else if simplified && !flags.use_bias && !flags.const_bias {
+        "--use_bias False: the activation takes the bias as its threshold; add --const_bias for a constant one"
+    } else if simplified && flags.const_bias && flags.use_bias {
+        "--const_bias: a constant bias takes the place of the trained one; add --use_bias False"
+    } else if simplified && flags.clip_bias && !flags.use_bias {
+        "--clip_bias: there is no trained bias to clamp with --use_bias False"
+    } else if model == "simplified-ml" && !(config.has_online_ReLU && config.has_target_ReLU) {
+        "has_online_ReLU, has_target_ReLU: simplified-ml has no network without its activation; both must be True"
+    } else if script == Script::MainSimclr && config.batch_size > config.nn {
+        "--batch_size: main_simclr.py leaves out incomplete batches, and there are fewer samples (nn) than one batch takes"
+    } else {
+        return Ok(());
+    };
+    Err(input_error!("{fault}"))
+}
+
+/// Every point of the loops, outermost first: warm start (not in main_simclr.py), noise, sparsity, masking.
+fn loops(script: Script, config: &Config) -> Vec<Levels> {
+    let random = [None];
+    let starts: &[Level] = if script == Script::MainSimclr { &random } else { &config.ws_noise_levels };
+    let mut points = Vec::new();
+    for ws_noise in starts {
+        for noise in &config.gaussian_noise_levels {
+            for sparsity in &config.sparsity_levels {
+                for masking_prob in &config.masking_probs {
+                    let (ws_noise, noise) = (ws_noise.clone(), noise.clone());
+                    let (sparsity, masking_prob) = (sparsity.clone(), masking_prob.clone());
+                    points.push(Levels { ws_noise, noise, sparsity, masking_prob });
+                }
+            }
+        }
+    }
+    points
+}
+
+/// Experiment i has the seed i + 1.
+fn seeds(line: &CommandLine, config: &Config) -> Result<Vec<u64>> {
+    let seeds = match &line.ours.seeds {
+        Some(Seeds(seeds)) => seeds.clone(),
+        None => (1..=config.num_exp as u64).collect(),
+    };
+    match seeds.iter().find(|&&seed| seed > u64::from(u32::MAX)) {
+        Some(seed) => Err(input_error!("--seeds {seed}: NumPy takes seeds below 2^32")),
+        None => Ok(seeds),
+    }
+}
+
+/// The folder above `--logDir`, and its own name.
+fn split(log_dir: &std::path::Path) -> Result<(PathBuf, String)> {
+    let name = log_dir.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| input_error!("--logDir {}: give a folder by its name", log_dir.display()))?;
+    Ok((log_dir.parent().map(Into::into).unwrap_or_default(), name.to_string()))
+}
+
+fn text(level: &Level) -> String {
+    python_text(&level.clone().map_or(Value::Null, Value::Number))
+}
+
+/// Name of the authors' result file, without its ending.
+fn stem(line: &CommandLine, levels: &Levels, seed: u64) -> String {
+    let ema = line.flags.ema_decay.map_or_else(|| "None".into(), python_float);
+    format!(
+        "training_val_dict_c{}_noise{}_sparse{}_mask{}_ema{ema}_experiment{}",
+        text(&levels.ws_noise),
+        text(&levels.noise),
+        text(&levels.sparsity),
+        text(&levels.masking_prob),
+        seed as i64 - 1,
+    )
+}
+
+/// Name of the run's group in the authors' wandb project: what runs share that differ in the seed only.
+fn group(script: Script, line: &CommandLine, config: &Config, levels: &Levels) -> String {
+    let flags = &line.flags;
+    let bool = |value: bool| python_text(&Value::Bool(value));
+    let norms = format!("-cn-{}-rn-{}", bool(flags.use_alt_norm), bool(flags.use_row_norm));
+    let common = format!(
+        "-I{}-bn-{}-norm-{}-p{}-m{}-d{}",
+        bool(flags.m_identity),
+        bool(flags.use_bn),
+        bool(flags.normalize_repr),
+        config.p,
+        config.m,
+        config.d
+    );
+    let bias = if flags.const_bias { python_float(flags.bias_val) } else { "trained".into() };
+    let start = format!("-c{}-bias-{bias}", text(&levels.ws_noise));
+    let tail = format!(
+        "-sp-{}-mask{}-lr-{}-1h-{}",
+        text(&levels.sparsity),
+        text(&levels.masking_prob),
+        python_float(config.lr),
+        bool(config.one_hot_latent)
+    );
+    match script {
+        Script::MainSimclr => {
+            format!("{}{common}{tail}-temperature-{}", line.model, python_float(flags.temperature))
+        }
+        Script::Main | Script::MainSimsiam => format!("{}{norms}{common}{start}{tail}", line.model),
+    }
+}
+
+/// The flag or key that a setting of ours comes from.
+fn origin(path: &str) -> &str {
+    const ORIGINS: [(&str, &str); 16] = [
+        ("data.dictionary", "--m_identity"),
+        ("data.samples", "nn"),
+        ("data.p", "p"),
+        ("data.d", "d"),
+        ("data.latents", "sparsity_levels"),
+        ("data.noise", "gaussian_noise_levels"),
+        ("views.masking_prob", "masking_probs"),
+        ("views.pairs", "--n_aug"),
+        ("model.m", "m"),
+        ("model.init", "ws_noise_levels"),
+        ("model.bias", "--bias_val"),
+        ("loss.temperature", "--temperature"),
+        ("train.epochs", "NUM_EPOCHES"),
+        ("train.batch_size", "--batch_size"),
+        ("train.lr", "--lr"),
+        ("train.turns", "--ema_decay"),
+    ];
+    ORIGINS.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or(path, |(_, origin)| origin)
+}
+
+fn explain(fault: &Fault, line: &CommandLine) -> anyhow::Error {
+    let reason = fault.message.strip_prefix(&format!("{}: ", fault.path)).unwrap_or(&fault.message);
+    input_error!("{}: {reason} ({} of --model {})", origin(&fault.path), line.cfg.display(), line.model)
+}
+
+fn read_start(path: &std::path::Path) -> Result<StateDict> {
+    if path.extension().is_some_and(|ending| ending == "pt" || ending == "pth" || ending == "pkl") {
+        return Err(input_error!(
+            "--from-state-dict {}: a pickle needs Python to be read; `python scripts/load_weights.py convert {} FILE.safetensors` \
+             writes what this takes",
+            path.display(),
+            path.display()
+        ));
+    }
+    record::read_state(path).map_err(|error| input_error!("--from-state-dict: {error:#}"))
+}
+
+/// The parameters of a file as the model needs them: what the model lacks is left out, and buffers may be missing.
+fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<StateDict> {
+    let mut state = StateDict::new();
+    for parameter in models::layout(&spec.model, spec.data.p) {
+        let fallback = match parameter.kind {
+            Kind::RunningVar => Some(1.0),
+            Kind::RunningMean | Kind::BatchCount => Some(0.0),
+            _ => None,
+        };
+        let value = match (given.get(&parameter.name), fallback) {
+            (Some(value), _) if value.shape() == parameter.shape => value.clone(),
+            (Some(value), _) => {
+                return Err(input_error!(
+                    "--from-state-dict: {} has the shape {:?}, and --model {} needs {:?}",
+                    parameter.name,
+                    value.shape(),
+                    line.model,
+                    parameter.shape
+                ));
+            }
+            (None, Some(value)) => ndarray::ArrayD::from_elem(parameter.shape.clone(), value),
+            (None, None) => {
+                return Err(input_error!(
+                    "--from-state-dict: there is no {}, which --model {} needs",
+                    parameter.name,
+                    line.model
+                ));
+            }
+        };
+        state.insert(parameter.name, value);
+    }
+    Ok(state)
+}
+
+impl Plan {
+    /// Runs still to do: not those whose folder holds the same settings already. (The authors' files are overwritten by
+    /// any call with the same folder and levels; so are ours, unless nothing would change.)
+    ///
+    /// # Errors
+    /// None of a record that cannot be read: it is trained again.
+    pub fn todo(&self, force: bool) -> Result<Vec<PlannedRun>> {
+        let is_same = |run: &PlannedRun| -> bool {
+            let folder = record::run_folder(&self.results, run);
+            record::read_run(&folder).is_ok_and(|record| record.spec == *run.spec)
+        };
+        let todo = self.runs.iter().filter(|run| force || run.start.is_some() || !is_same(run));
+        let todo = todo.cloned().collect();
+        std::fs::create_dir_all(&self.results_folder()).context("cannot create the folder of --logDir")?;
+        Ok(todo)
+    }
+
+    fn results_folder(&self) -> PathBuf {
+        if self.results.as_os_str().is_empty() { PathBuf::from(".") } else { self.results.clone() }
+    }
+}

@@ -1,0 +1,102 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
+    input_error,
+    runner::{DeviceChoice, EngineChoice, Options},
+    spec::unknown,
+};
+
+/// Do what a script of the authors' repository does: same flags, same configuration, same numbers
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  landscape authors main.py --cfg config/overpara_nopre_alter.yaml --logDir results/simplified --model simplified
+  landscape authors main.py --help
+  PATH=\"$(landscape authors --install-shim shim):$PATH\" bash scripts/cl_vs_ncl_ksparse.sh")]
+pub struct Args {
+    /// main.py, main_simclr.py, main_simsiam.py or check_data_model.py, and its flags
+    #[arg(value_name = "SCRIPT", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+
+    /// Write a `python` into DIR that runs their scripts through this program; prints the folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    install_shim: Option<PathBuf>,
+
+    /// Print one of their shell scripts with its calls turned into calls of this program
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "install_shim"])]
+    print_script: Option<PathBuf>,
+}
+
+impl Args {
+    pub fn execute(self) -> Result<()> {
+        if let Some(folder) = self.install_shim {
+            let python = install_shim(&folder)?;
+            println!("{}", python.parent().unwrap_or(&folder).display());
+            return Ok(());
+        }
+        if let Some(file) = self.print_script {
+            let text = std::fs::read_to_string(&file);
+            let text = text.map_err(|error| input_error!("--print-script {}: {error}", file.display()))?;
+            print!("{}", equivalent_lines(&text));
+            return Ok(());
+        }
+        let Some((name, arguments)) = self.command.split_first() else {
+            return Err(input_error!("name one of the authors' scripts: {}", names().join(", ")));
+        };
+        let wants_help = arguments.iter().any(|argument| argument == "--help" || argument == "-h");
+        if name.rsplit('/').next() == Some("check_data_model.py") {
+            if wants_help {
+                print_help("check_data_model.py", &[], &authors::CHECK_FLAGS, &authors::CHECK_OURS);
+                return Ok(());
+            }
+            println!("{}", check_data_model(arguments)?.display());
+            return Ok(());
+        }
+        let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names())))?;
+        if wants_help {
+            print_help(script.name(), script.models(), &flags::THEIRS, &flags::OURS);
+            return Ok(());
+        }
+        train(script, &CommandLine::parse(script, arguments)?)
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    Script::ALL.iter().map(|script| script.name()).chain(["check_data_model.py"]).collect()
+}
+
+fn train(script: Script, line: &CommandLine) -> Result<()> {
+    let plan = authors::plan(script, line)?;
+    let todo = plan.todo(line.ours.force)?;
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let options = Options {
+        results: plan.results.clone(),
+        jobs: line.ours.jobs.map_or_else(cores, std::num::NonZero::get),
+        device: line.ours.device.unwrap_or(DeviceChoice::Cpu),
+        engine: line.ours.engine.unwrap_or(EngineChoice::Autograd),
+        force: true,
+    };
+    let kept = plan.runs.len() - todo.len();
+    if kept > 0 {
+        eprintln!("{kept} of {} runs are recorded with these settings already", plan.runs.len());
+    }
+    super::run::train(&todo, &options).with_context(|| format!("in {}", line.log_dir.display()))
+}
+
+fn print_help(script: &str, models: &[&str], theirs: &[flags::Flag], ours: &[flags::Flag]) {
+    println!("Usage: landscape authors {script} --cfg FILE --logDir DIR [FLAGS]\n");
+    if !models.is_empty() {
+        println!("Models: {}\n", models.join(", "));
+    }
+    for (title, group) in [("The authors' flags", theirs), ("Ours", ours)] {
+        println!("{title}:");
+        for flag in group {
+            let usage = format!("--{} {}", flag.name, flag.value.unwrap_or_default());
+            println!("  {usage:24} {}", flag.help);
+        }
+        println!();
+    }
+}
