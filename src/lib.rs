@@ -4,6 +4,7 @@
 pub mod authors;
 pub mod autograd;
 pub mod cli;
+pub mod crosscheck;
 pub mod data;
 pub mod engine;
 pub mod figures;

@@ -2,44 +2,13 @@
 
 mod common;
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use common::reference::{Case, cases};
+use common::reference::cases;
 use contrastive_landscape::{
-    autograd::AutogradEngine,
-    engine::Engine,
-    metrics::Row,
-    train::{Cohort, train},
+    crosscheck::{self, compare, recorded_cases},
+    train::Cohort,
 };
-use tch::Device;
-
-fn replay(case: &Case) -> (Vec<Row>, contrastive_landscape::models::StateDict) {
-    let mut spec = case.spec();
-    spec.metrics.detail_every = 1;
-    let mut cohort = Cohort::draw(&[Arc::new(spec)]).unwrap();
-    let mut engine = AutogradEngine::new(cohort.members(), Device::Cpu).unwrap();
-    let mut rows = Vec::new();
-    train(&mut cohort, &mut engine, |_, new| {
-        rows.extend(new);
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    (rows, engine.state().unwrap().remove(0))
-}
-
-fn column(logged: &str) -> String {
-    match logged {
-        "Max Wo_dot_M" => "max_cosine".into(),
-        "Med Wo_dot_M" => "median_cosine".into(),
-        "Min Wo_dot_M" => "min_cosine".into(),
-        "weight diff" => "weight_diff".into(),
-        other => other
-            .to_lowercase()
-            .replace("singular_val", "singular_value")
-            .replace("condition number", "condition_number")
-            .replace(" norm", "_norm"),
-    }
-}
 
 #[test]
 fn draws_are_the_authors() {
@@ -66,31 +35,21 @@ fn draws_are_the_authors() {
     }
 }
 
+/// Every logged value within 1e-5, the support exact, the final parameters within 1e-5.
 #[test]
-fn every_logged_value() {
-    let mut report = String::new();
-    for case in cases().iter() {
-        let (rows, last) = replay(case);
-        let epochs = case.json["epochs"].as_array().unwrap();
-        let mut worst = std::collections::BTreeMap::new();
-        for (row, logged) in rows[1..].iter().zip(epochs) {
-            let cells = row.cells();
-            for (key, theirs) in logged.as_object().unwrap() {
-                let name = column(key);
-                let at = contrastive_landscape::metrics::COLUMNS.iter().position(|c| *c == name).expect(&name);
-                let (ours, theirs) = (cells[at].unwrap_or(f64::NAN), theirs.as_f64().unwrap_or(f64::NAN));
-                let off: &mut f64 = worst.entry(name).or_default();
-                *off = off.max((ours - theirs).abs());
-            }
-        }
-        let spec = case.spec();
-        let weights = case
-            .state("final", &spec)
-            .iter()
-            .map(|(name, theirs)| (&last[name] - theirs).iter().fold(0.0, |w: f64, v| w.max(v.abs())))
-            .fold(0.0, f64::max);
-        let worst: Vec<String> = worst.iter().map(|(name, off)| format!("{name} {off:.0e}")).collect();
-        report += &format!("{:28} {:3} epochs, weights {weights:.1e}: {worst:?}\n", case.name, epochs.len());
+fn every_logged_value_and_the_final_parameters() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference");
+    let cases = recorded_cases(&folder).unwrap();
+    assert!(cases.len() >= 21);
+    let mut comparisons = Vec::new();
+    for case in cases {
+        let (rows, state) = crosscheck::replay(&Arc::new(case.spec)).unwrap();
+        comparisons.push(compare(&case.name, &case.theirs, &rows, &state));
     }
-    println!("{report}");
+    let table = crosscheck::table(&comparisons);
+    println!("{table}");
+    assert!(comparisons.iter().all(crosscheck::Comparison::is_within), "{table}");
+    // What is reached, well inside the bounds: a regression would show here first.
+    let exact: Vec<&str> = comparisons.iter().filter(|c| c.weights == 0.0).map(|c| c.case.as_str()).collect();
+    println!("final parameters equal to the last bit: {exact:?}");
 }

@@ -2,8 +2,8 @@
 
     python theirs.py --repo CHECKOUT --out FOLDER [--threads N] [--seeds 7,9] -- main.py --cfg ... --logDir ...
 
-Writes into FOLDER, for each experiment, `<stem>.json` (every logged value of every epoch, the seconds it took) and
-`<stem>.safetensors` (the final state dict), where the stem is the authors' name of the experiment's result file.
+Writes into FOLDER, for experiment 0, 1, ... in their order, `0000.json` (its name, every logged value of every epoch,
+the seconds it took) and `0000.safetensors` (the final state dict).
 Nothing is written into the checkout, and no pickle is kept.
 
 The scripts date from NumPy 1.21 and log to wandb. What has gone since, or is not needed here, is put back on this
@@ -62,31 +62,38 @@ def write_safetensors(path, state):
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
+def plain(value):
+    """A tensor or a NumPy scalar as a float."""
+    return float(value.detach()) if hasattr(value, "detach") else float(value)
+
+
 class Recorder:
     """Stands behind the wandb shim and behind pickle.dump, which ends an experiment."""
 
     def __init__(self, out):
-        self.out, self.epochs, self.start = out, [], time.perf_counter()
+        self.out, self.number, self.epochs, self.start = out, 0, [], time.perf_counter()
 
     def begin(self):
         self.epochs, self.start = [], time.perf_counter()
 
     def log(self, values):
-        numbers = {key: float(value) for key, value in values.items() if not getattr(value, "is_picture", False)}
+        pictures = {key for key, value in values.items() if getattr(value, "is_picture", False)}
+        numbers = {key: plain(value) for key, value in values.items() if key not in pictures}
         self.epochs.append(numbers)
 
     def end(self, val_dict, file):
         seconds = time.perf_counter() - self.start
-        stem = pathlib.Path(file.name).stem
-        write_safetensors(self.out / f"{stem}.safetensors", val_dict["model"].state_dict())
+        write_safetensors(self.out / f"{self.number:04}.safetensors", val_dict["model"].state_dict())
         record = {
+            "name": pathlib.Path(file.name).stem,
             "seconds": seconds,
             "epochs": self.epochs,
-            "last_loss": float(val_dict["loss"]),
+            "last_loss": plain(val_dict["loss"]),
             "init_metric": [float(value) for value in val_dict["init_metric"][:3]],
             "final_metric": [float(value) for value in val_dict["final_metric"][:3]],
         }
-        (self.out / f"{stem}.json").write_text(json.dumps(record))
+        (self.out / f"{self.number:04}.json").write_text(json.dumps(record))
+        self.number += 1
         self.begin()
 
 

@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn as_argparse() {
-        let line = parsed("--cfg=a.yaml --logD out --use_bn YES --norm t --lr 0.1 --lr=0.005 --ema -0.5 --log --clip")
+        let line = parsed("--cfg=a.yaml --logD out --use_bn YES --norm t --lr 0.1 --lr=0.005 --ema -0.5 --log_ --clip")
             .unwrap();
         assert_eq!(line.cfg, PathBuf::from("a.yaml"));
         assert_eq!(line.log_dir, PathBuf::from("out"));

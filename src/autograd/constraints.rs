@@ -14,8 +14,8 @@ pub fn apply(train: &TrainSpec, parameters: &Parameters) {
     }
     for (parameter, weight) in parameters.iter().filter(|(parameter, _)| parameter.kind == Kind::Weight) {
         match parameter.part {
-            Part::Encoder | Part::Target => normalize(weight, train.normalize_encoder),
-            Part::Predictor => normalize(weight, train.normalize_predictor),
+            Part::Encoder | Part::Target => normalize(weight, parameter.part, train.normalize_encoder),
+            Part::Predictor => normalize(weight, parameter.part, train.normalize_predictor),
             Part::Projector => {}
         }
     }
@@ -37,8 +37,14 @@ fn follow(parameters: &Parameters, decay: f64) {
 }
 
 /// Scales the weight `(R, m, p)` in place.
-fn normalize(weight: &Tensor, by: Normalization) {
-    let norm = |dim: i64| weight.norm_scalaropt_dim(2.0, [dim].as_slice(), true);
+fn normalize(weight: &Tensor, part: Part, by: Normalization) {
+    // The authors' encoders start from a transposed array and stay transposed in memory, their predictors do not; the
+    // memory decides in which order libtorch adds up the squares, and so the last bit.
+    let stored = match part {
+        Part::Encoder | Part::Target => weight.transpose(1, 2).contiguous().transpose(1, 2),
+        Part::Projector | Part::Predictor => weight.shallow_clone(),
+    };
+    let norm = |dim: i64| stored.norm_scalaropt_dim(2.0, [dim].as_slice(), true);
     let divisor = match by {
         Normalization::None => return,
         Normalization::Rows => norm(2),

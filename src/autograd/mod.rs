@@ -86,12 +86,12 @@ impl AutogradEngine {
         (loss.detach(), gradients)
     }
 
-    /// `w <- w - lr g` for every parameter that learns in this turn.
+    /// `w <- w - lr g` for every parameter that learns in this turn, rounded once, as PyTorch's `add_(g, alpha=-lr)`.
     fn descend(&mut self, gradients: &[Tensor], turn: Turn) {
         for ((_, tensor), gradient) in self.parameters.learning(turn).zip(gradients) {
             let mut shape = vec![1; gradient.dim()];
             shape[0] = -1;
-            let _ = tensor.shallow_clone().g_sub_(&(gradient * self.lr.reshape(shape)));
+            let _ = tensor.shallow_clone().addcmul_(gradient, &self.lr.reshape(shape).neg());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod authors;
 mod config;
+mod crosscheck;
 mod doctor;
 mod figures;
 mod methods;
@@ -29,6 +30,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Authors(authors::Args),
+    Crosscheck(crosscheck::Args),
     Figures(figures::Args),
     Config(config::Args),
     Methods(methods::Args),
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => args.execute(),
         Command::Authors(args) => args.execute(),
+        Command::Crosscheck(args) => args.execute(),
         Command::Figures(args) => args.execute(),
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),

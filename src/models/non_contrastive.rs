@@ -62,8 +62,8 @@ impl NonContrastive {
 
 impl Model for NonContrastive {
     fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> Forward {
-        let zo = self.online.forward(x1); // (R, B, m)
-        let zt = self.target.forward(x2); // (R, B, m)
+        let [zo] = self.online.forward([x1]); // (R, B, m)
+        let [zt] = self.target.forward([x2]); // (R, B, m)
         let loss = match turn {
             Turn::Online => self.distance(&zo, &zt),
             Turn::Target => self.distance(&zt, &zo),

@@ -27,21 +27,42 @@ impl Layer {
         }
     }
 
-    /// `act(BN?(W a + b))` or, with batch norm after the activation, `BN(act(W a + b))`.
-    fn forward(&mut self, a: &Tensor) -> Tensor {
-        let bias = self.linear.bias.as_ref();
-        let x = match self.activation {
-            Activation::Srelu => self.linear.forward_without_bias(a),
-            _ => self.linear.forward(a),
-        };
-        match (self.placement, &mut self.norm) {
-            (BatchNorm::PreActivation, Some(norm)) => nn::activate(self.activation, &norm.forward(&x), bias),
-            (BatchNorm::PostActivation, Some(norm)) => norm.forward(&nn::activate(self.activation, &x, bias)),
-            (BatchNorm::PreAndPostActivation, Some(norm)) => {
-                let z = nn::activate(self.activation, &norm.forward(&x), bias);
-                norm.forward(&z)
+    /// `act(BN?(W a + b))` or, with batch norm after the activation, `BN(act(W a + b))`, of each view.
+    ///
+    /// The views take every step together, as in the authors' modules: where they share a layer, autograd then adds up
+    /// its gradient in the order that PyTorch does there, and the sum is the same to the last bit.
+    fn forward<const V: usize>(&mut self, views: [Tensor; V]) -> [Tensor; V] {
+        let x = views.map(|a| match self.activation {
+            Activation::Srelu => self.linear.forward_without_bias(&a),
+            _ => self.linear.forward(&a),
+        });
+        match self.placement {
+            BatchNorm::PreActivation => {
+                let x = self.normalize(x);
+                self.activate(x)
             }
-            _ => nn::activate(self.activation, &x, bias),
+            BatchNorm::PostActivation => {
+                let z = self.activate(x);
+                self.normalize(z)
+            }
+            BatchNorm::PreAndPostActivation => {
+                let x = self.normalize(x);
+                let z = self.activate(x);
+                self.normalize(z)
+            }
+            BatchNorm::None | BatchNorm::Idle => self.activate(x),
+        }
+    }
+
+    fn activate<const V: usize>(&self, views: [Tensor; V]) -> [Tensor; V] {
+        views.map(|x| nn::activate(self.activation, &x, self.linear.bias.as_ref()))
+    }
+
+    /// Every view over its own batch, one after the other: two calls of one PyTorch module.
+    fn normalize<const V: usize>(&mut self, views: [Tensor; V]) -> [Tensor; V] {
+        match &mut self.norm {
+            Some(norm) => views.map(|x| norm.forward(&x)),
+            None => views,
         }
     }
 }
@@ -56,8 +77,8 @@ impl Encoder {
     }
 
     /// Views `(R, B, p)` to representations `(R, B, m)`.
-    pub fn forward(&mut self, views: &Tensor) -> Tensor {
-        self.0.iter_mut().fold(views.shallow_clone(), |a, layer| layer.forward(&a))
+    pub fn forward<const V: usize>(&mut self, views: [&Tensor; V]) -> [Tensor; V] {
+        self.0.iter_mut().fold(views.map(Tensor::shallow_clone), |views, layer| layer.forward(views))
     }
 }
 
@@ -78,12 +99,12 @@ impl Projector {
         }
     }
 
-    /// `(R, B, m)` to `(R, B, m)`.
-    pub fn forward(&mut self, z: &Tensor) -> Tensor {
+    /// `(R, B, m)` to `(R, B, m)`, of each view.
+    pub fn forward<const V: usize>(&mut self, views: [&Tensor; V]) -> [Tensor; V] {
         match self {
-            Self::None => z.shallow_clone(),
-            Self::Linear(linear) => linear.forward(z),
-            Self::Hidden(layer) => layer.forward(z),
+            Self::None => views.map(Tensor::shallow_clone),
+            Self::Linear(linear) => views.map(|z| linear.forward(z)),
+            Self::Hidden(layer) => layer.forward(views.map(Tensor::shallow_clone)),
         }
     }
 }

@@ -32,10 +32,8 @@ impl SimClr {
 
 impl Model for SimClr {
     fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn) -> Forward {
-        // Each view has a batch norm of its own pass, as two calls of one PyTorch module do.
-        let z1 = self.encoder.forward(x1); // (R, B, m)
-        let z2 = self.encoder.forward(x2);
-        let (y1, y2) = (self.projector.forward(&z1), self.projector.forward(&z2));
+        let [z1, z2] = self.encoder.forward([x1, x2]); // (R, B, m)
+        let [y1, y2] = self.projector.forward([&z1, &z2]);
         let loss = match self.loss {
             LossSpec::AsymmetricNtXent { temperature } => asymmetric_nt_xent(&y1, &y2, temperature),
             LossSpec::NtXent { temperature } => nt_xent(&y1, &y2, temperature),

@@ -29,9 +29,8 @@ impl SimSiam {
 
 impl Model for SimSiam {
     fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn) -> Forward {
-        let z1 = self.encoder.forward(x1); // (R, B, m)
-        let z2 = self.encoder.forward(x2);
-        let (y1, y2) = (self.projector.forward(&z1), self.projector.forward(&z2));
+        let [z1, z2] = self.encoder.forward([x1, x2]); // (R, B, m)
+        let [y1, y2] = self.projector.forward([&z1, &z2]);
         let (p1, p2) = (self.predictor.forward(&y1), self.predictor.forward(&y2));
         let loss = (negative_cosine(&p1, &y2.detach()) + negative_cosine(&p2, &y1.detach())) / 2.0;
         Forward { loss, representation: z1.detach() }

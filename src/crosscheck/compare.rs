@@ -1,0 +1,226 @@
+use indexmap::IndexMap;
+
+use crate::{
+    metrics::{COLUMNS, Row},
+    models::StateDict,
+};
+
+/// What a run of the authors' code left behind.
+#[derive(Clone, Debug, Default)]
+pub struct Theirs {
+    /// Every value that their logger received, epoch by epoch, by its name there.
+    pub epochs: Vec<IndexMap<String, f64>>,
+    /// Their final state dict.
+    pub state: StateDict,
+    /// Seconds of training.
+    pub seconds: Option<f64>,
+}
+
+/// Largest absolute differences between a run of theirs and ours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    pub case: String,
+    pub epochs: usize,
+    pub loss: f64,
+    /// Of maximum, median and minimum max-cosine.
+    pub cosine: f64,
+    /// Of the share of the support found.
+    pub support: f64,
+    /// Of everything else that is logged, but condition numbers: norms, singular values, false support, sparsity.
+    pub others: f64,
+    /// Of condition numbers, in units of their bound.
+    pub condition: f64,
+    /// Of the final parameters.
+    pub weights: f64,
+    /// Seconds that they and we took.
+    pub seconds: Option<(f64, f64)>,
+    /// What they logged or kept and we did not.
+    pub missing: Vec<String>,
+}
+
+/// Bound on every logged value and every final parameter.
+pub const BOUND: f64 = 1e-5;
+
+/// Bound on the share of the support found, a mean of fractions that both compute in double precision.
+pub const SUPPORT_BOUND: f64 = 1e-12;
+
+/// Error of a singular value relative to the largest: a few roundings in single precision, in which theirs are computed.
+const SINGULAR_VALUE_ERROR: f64 = 8.0 * f32::EPSILON as f64;
+
+impl Comparison {
+    /// Whether everything was compared and lies within its bound.
+    pub fn is_within(&self) -> bool {
+        let bounded = [self.loss, self.cosine, self.others, self.weights].iter().all(|&off| off <= BOUND);
+        bounded && self.support <= SUPPORT_BOUND && self.condition <= 1.0 && self.missing.is_empty()
+    }
+}
+
+/// Compares a run of theirs with the rows of ours after every epoch and our final state.
+pub fn compare(case: &str, theirs: &Theirs, rows: &[Row], state: &StateDict) -> Comparison {
+    let mut result = Comparison { case: case.into(), epochs: theirs.epochs.len(), ..Comparison::default() };
+    for (epoch, logged) in theirs.epochs.iter().enumerate() {
+        let ours = rows.get(epoch).map(Row::cells);
+        for (key, &value) in logged {
+            let name = column(key);
+            let at = COLUMNS.iter().position(|column| *column == name);
+            let Some(our_value) = at.zip(ours).and_then(|(at, cells)| cells[at]) else {
+                // A spectrum of a diverged weight is not measured here, and not a number there.
+                if !(value.is_nan() && at.is_some()) {
+                    note(&mut result.missing, key);
+                }
+                continue;
+            };
+            let off = difference(our_value, value);
+            let (slot, off) = match name.as_str() {
+                "loss" => (&mut result.loss, off),
+                "max_cosine" | "median_cosine" | "min_cosine" => (&mut result.cosine, off),
+                "support" => (&mut result.support, off),
+                _ if name.ends_with("condition_number") => {
+                    let smallest = logged.get(&key.replace("condition number", "smallest_singular_val"));
+                    (&mut result.condition, off / condition_bound(value, smallest.copied().unwrap_or(f64::NAN)))
+                }
+                _ => (&mut result.others, off),
+            };
+            *slot = slot.max(off);
+        }
+    }
+    for (name, value) in &theirs.state {
+        match state.get(name) {
+            Some(ours) if ours.shape() == value.shape() => {
+                let off = ours.iter().zip(value).map(|(&a, &b)| difference(a, b)).fold(0.0, f64::max);
+                result.weights = result.weights.max(off);
+            }
+            // Their modules register the encoders' biases a second time, after the first step.
+            None if matches!(name.as_str(), "bo" | "bt") => {}
+            _ => note(&mut result.missing, name),
+        }
+    }
+    result
+}
+
+fn note(missing: &mut Vec<String>, name: &str) {
+    if !missing.iter().any(|noted| noted == name) {
+        missing.push(name.into());
+    }
+}
+
+/// Two values that are no numbers agree; one alone is infinitely far from the other.
+fn difference(a: f64, b: f64) -> f64 {
+    if a == b || (a.is_nan() && b.is_nan()) {
+        return 0.0;
+    }
+    let off = (a - b).abs();
+    if off.is_nan() { f64::INFINITY } else { off }
+}
+
+/// How far a condition number `k = s_max / s_min` may be off when both singular values are off by
+/// `e s_max`: `k (e + e s_max / s_min)`, to first order. Beyond `e k = 1/2` it has no correct digit.
+fn condition_bound(k: f64, smallest: f64) -> f64 {
+    let error = SINGULAR_VALUE_ERROR;
+    if !(k.is_finite() && smallest > 0.0) || error * k > 0.5 {
+        return f64::INFINITY;
+    }
+    2.0 * k * error * (1.0 + k)
+}
+
+/// Our column for a value of their log.
+fn column(logged: &str) -> String {
+    match logged {
+        "Max Wo_dot_M" => "max_cosine".into(),
+        "Med Wo_dot_M" => "median_cosine".into(),
+        "Min Wo_dot_M" => "min_cosine".into(),
+        "weight diff" => "weight_diff".into(),
+        other => other
+            .to_lowercase()
+            .replace("singular_val", "singular_value")
+            .replace("condition number", "condition_number")
+            .replace(" norm", "_norm"),
+    }
+}
+
+/// One line for each comparison, columns aligned, with a verdict each.
+pub fn table(comparisons: &[Comparison]) -> String {
+    let timed = comparisons.iter().any(|comparison| comparison.seconds.is_some());
+    let mut header = vec!["case", "epochs", "loss", "cosines", "support", "others", "condition", "weights"];
+    if timed {
+        header.extend(["theirs, s", "ours, s", "faster"]);
+    }
+    header.push("verdict");
+    let mut lines = vec![header.into_iter().map(String::from).collect::<Vec<_>>()];
+    for c in comparisons {
+        let mut cells = vec![c.case.clone(), c.epochs.to_string()];
+        cells.extend([c.loss, c.cosine, c.support, c.others].map(small));
+        cells.push(format!("{:.2}", c.condition));
+        cells.push(small(c.weights));
+        if timed {
+            cells.extend(match c.seconds {
+                Some((theirs, ours)) => {
+                    [format!("{theirs:.2}"), format!("{ours:.3}"), format!("{:.0}x", theirs / ours)]
+                }
+                None => Default::default(),
+            });
+        }
+        cells.push(match (c.is_within(), c.missing.is_empty()) {
+            (true, _) => "within".into(),
+            (false, true) => "OUTSIDE".into(),
+            (false, false) => format!("OUTSIDE, missing {}", c.missing.join(", ")),
+        });
+        lines.push(cells);
+    }
+    let widths: Vec<usize> =
+        (0..lines[0].len()).map(|i| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0)).collect();
+    let mut out = String::new();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(i, (cell, &width))| if i == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") })
+            .collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn small(off: f64) -> String {
+    if off == 0.0 { "0".into() } else { format!("{off:.0e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_on_one_side_only_is_far() {
+        assert_eq!(difference(f64::NAN, f64::NAN), 0.0);
+        assert_eq!(difference(f64::NAN, 1.0), f64::INFINITY);
+        assert_eq!(difference(f64::INFINITY, f64::INFINITY), 0.0);
+        assert_eq!(difference(f64::NEG_INFINITY, f64::INFINITY), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_verdict_needs_everything() {
+        let good = Comparison { loss: 1e-7, ..Comparison::default() };
+        assert!(good.is_within());
+        assert!(!Comparison { weights: 2e-5, ..good.clone() }.is_within());
+        assert!(!Comparison { support: 1e-3, ..good.clone() }.is_within());
+        assert!(!Comparison { missing: vec!["bo norm".into()], ..good.clone() }.is_within());
+        let table = table(&[good, Comparison { condition: 2.0, ..Comparison::default() }]);
+        assert!(table.contains("within") && table.contains("OUTSIDE"), "{table}");
+    }
+
+    #[test]
+    fn their_names_are_found() {
+        for (theirs, ours) in [
+            ("Wo_condition number", "wo_condition_number"),
+            ("Wproj_largest_singular_val", "wproj_largest_singular_value"),
+            ("bo norm", "bo_norm"),
+            ("weight diff", "weight_diff"),
+            ("false_support", "false_support"),
+        ] {
+            assert_eq!(column(theirs), ours);
+            assert!(COLUMNS.contains(&ours));
+        }
+    }
+}

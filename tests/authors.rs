@@ -1,0 +1,301 @@
+//! `landscape authors` and `landscape crosscheck` from the outside, and their readers under arbitrary input.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use contrastive_landscape::{
+    authors::{CommandLine, Config, Script, literal},
+    record::{Metrics, read_run, read_state, write_state},
+};
+use predicates::prelude::*;
+use proptest::prelude::*;
+
+fn landscape(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("landscape").unwrap();
+    command.current_dir(folder);
+    command
+}
+
+const CONFIG: &str = "nn: 64 # samples\nnum_exp: 2\nNUM_EPOCHES: 3\np: 12\nd: 4\nm: 12\nlr: 1e-4\nsigma0: None\n\
+                      ws_noise_levels: (None, 1.25, 2,)\nsparsity_levels: (0.3,)\nmasking_probs: (0.5,)\n";
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), CONFIG).unwrap();
+    folder
+}
+
+#[test]
+fn a_script_writes_its_experiments() {
+    let folder = folder();
+    let run = |more: &[&str]| {
+        let flags = ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "results/x", "--batch_size", "32"];
+        landscape(folder.path()).args(flags).args(more).assert()
+    };
+    run(&[]).success();
+    let stem = |level: &str, i: usize| {
+        format!("results/x/training_val_dict_c{level}_noiseNone_sparse0.3_mask0.5_emaNone_experiment{i}")
+    };
+    for level in ["None", "1.25", "2"] {
+        for i in 0..2 {
+            let record = read_run(&folder.path().join(stem(level, i))).unwrap();
+            assert_eq!(record.spec.seed, i as u64 + 1);
+            assert_eq!(record.spec.train.lr, 0.025);
+            assert!(
+                record.summary.label.starts_with("simplified-cn-False-rn-False-IFalse-bn-False-norm-False-p12-m12-d4")
+            );
+            assert_eq!(record.metrics.column("loss").unwrap().len(), 4);
+            assert!(
+                record.metrics.column("support").unwrap().iter().all(|v| v.is_nan()),
+                "only --log_metrics measures it"
+            );
+        }
+    }
+    run(&[]).success().stderr(predicate::str::contains("6 of 6 runs are recorded with these settings already"));
+    // Other settings under the same name take the place of the old record, as in the authors' folder.
+    run(&["--log_metrics", "--seeds", "2"]).success().stderr(predicate::str::contains("3 runs trained"));
+    let metrics = Metrics::read(&folder.path().join(stem("2", 1)).join("metrics.csv")).unwrap();
+    assert!(metrics.column("support").unwrap()[1..].iter().all(|v| v.is_finite()));
+}
+
+#[test]
+fn a_run_starts_from_given_parameters() {
+    let folder = folder();
+    let run = |log_dir: &str, more: &[&str]| {
+        let flags =
+            ["authors", "main_simsiam.py", "--cfg=a.yaml", "--batch_size=32", "--model", "simsiam", "--seeds", "1"];
+        landscape(folder.path()).args(flags).args(["--logDir", log_dir]).args(more).assert()
+    };
+    run("first", &[]).success();
+    let stem = "training_val_dict_cNone_noiseNone_sparse0.3_mask0.5_emaNone_experiment0";
+    let weights = format!("first/{stem}/final.safetensors");
+    run("second", &["--from-state-dict", &weights]).success();
+    let row = |log_dir: &str, at: usize| {
+        let metrics = Metrics::read(&folder.path().join(log_dir).join(stem).join("metrics.csv")).unwrap();
+        metrics.column("wo_norm").unwrap()[at]
+    };
+    assert_eq!(row("first", 3), row("second", 0));
+    let mut state = read_state(&folder.path().join(&weights)).unwrap();
+    state.shift_remove("Wp.weight");
+    let partial = folder.path().join("partial.safetensors");
+    write_state(&partial, &state, contrastive_landscape::spec::Dtype::Float32).unwrap();
+    let missing = predicate::str::contains("there is no Wp.weight");
+    run("third", &["--from-state-dict", "partial.safetensors"]).code(2).stderr(missing);
+    run("third", &["--from-state-dict", "final_model.pt"]).code(2).stderr(predicate::str::contains("convert"));
+}
+
+#[test]
+fn what_their_scripts_stop_at_is_one_clear_error() {
+    let folder = folder();
+    let flags = "authors main.py --cfg a.yaml --logDir x";
+    for (more, part) in [
+        ("--use_bias False", "--use_bias False: the activation"),
+        ("--const_bias", "--const_bias: a constant bias"),
+        ("--use_bias 0 --const_bias --clip_bias", "--clip_bias: there is no trained bias"),
+        ("--use_alt_norm t --use_row_norm t", "--use_alt_norm, --use_row_norm:"),
+        ("--m_identity t", "--m_identity: the identity dictionary needs p = d"),
+        ("--model simsiam", "belongs to main_simsiam.py"),
+        ("--use_bnn t", "did you mean `--use_bn`?"),
+        ("--cfg missing.yaml", "--cfg: cannot read missing.yaml"),
+        ("--seeds 5000000000", "below 2^32"),
+        ("--ema_decay 2", "--ema_decay: from 0 to 1"),
+    ] {
+        landscape(folder.path())
+            .args(flags.split(' '))
+            .args(more.split(' '))
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains(part));
+    }
+    landscape(folder.path())
+        .args(["authors", "main_py"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("`main.py`"));
+    landscape(folder.path()).args(["authors"]).assert().code(2);
+    assert!(!folder.path().join("x").exists());
+}
+
+#[test]
+fn their_shell_scripts_run_through_the_shim() {
+    let folder = folder();
+    let script =
+        "#!/bin/bash\npython main.py --cfg a.yaml --logDir results/shim --lr 0.005 --batch_size 32 --seeds 1\n";
+    fs::write(folder.path().join("run.sh"), script).unwrap();
+    landscape(folder.path()).args(["authors", "--install-shim", "shim"]).assert().success();
+    let shim = folder.path().join("shim").canonicalize().unwrap();
+    let path = format!("{}:{}", shim.display(), std::env::var("PATH").unwrap());
+    let status =
+        std::process::Command::new("bash").arg("run.sh").current_dir(&folder).env("PATH", path).status().unwrap();
+    assert!(status.success());
+    assert_eq!(fs::read_dir(folder.path().join("results/shim")).unwrap().count(), 3);
+    landscape(folder.path())
+        .args(["authors", "--print-script", "run.sh"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("\nlandscape authors main.py --cfg a.yaml"));
+}
+
+#[test]
+fn the_data_model_is_checked() {
+    let folder = folder();
+    let flags = [
+        "authors",
+        "verify_data_model/check_data_model.py",
+        "--cfg",
+        "a.yaml",
+        "--logDir",
+        ".",
+        "--NUM_EPOCHES",
+        "200",
+    ];
+    for update in ["neural", "olshausen-field"] {
+        landscape(folder.path()).args(flags).args(["--update", update]).assert().success();
+        assert!(fs::metadata(folder.path().join("result.png")).unwrap().len() > 10_000);
+    }
+    landscape(folder.path())
+        .args(flags)
+        .args(["--p", "30"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("p = d = m"));
+}
+
+#[test]
+fn a_recorded_run_that_differs_fails_the_crosscheck() {
+    let folder = folder();
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference");
+    for ending in ["json", "npz"] {
+        fs::copy(reference.join(format!("simplified.{ending}")), folder.path().join(format!("one.{ending}"))).unwrap();
+    }
+    let check = || landscape(folder.path()).args(["crosscheck", "--reference", "."]).assert();
+    check().success().stdout(predicate::str::contains("within"));
+    let text = fs::read_to_string(folder.path().join("one.json")).unwrap();
+    fs::write(folder.path().join("one.json"), text.replacen("\"seed\": 1", "\"seed\": 2", 1)).unwrap();
+    check().code(1).stdout(predicate::str::contains("OUTSIDE"));
+}
+
+/// Inputs for each reader: `LANDSCAPE_FUZZ=1000000` for a long search.
+fn inputs() -> ProptestConfig {
+    let cases = std::env::var("LANDSCAPE_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Pieces of their YAML files and of Python, glued together.
+fn yaml_like() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "nn",
+            "lr",
+            "p",
+            "ws_noise_levels",
+            "masking_probs",
+            "batch_norm",
+            ": ",
+            ":",
+            "\n",
+            "\n  ",
+            "- ",
+            "(",
+            ")",
+            ",",
+            "[",
+            "]",
+            "{",
+            "}",
+            "'",
+            "\"",
+            "None",
+            "True",
+            "no",
+            "~",
+            "1e-4",
+            "0.5",
+            "1_0",
+            "0x",
+            "-",
+            "+",
+            "#",
+            "&a",
+            "*a",
+            "!!int",
+            "|",
+            ">",
+            "---",
+            "...",
+            "%",
+            "\t",
+            "é",
+            "\u{0}",
+            "1e999",
+            "99999999999999999999",
+            "?",
+            "<<",
+        ])
+        .prop_map(String::from),
+        ".{0,4}",
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+fn flag_like() -> impl Strategy<Value = Vec<String>> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "--cfg",
+            "a.yaml",
+            "--logDir",
+            "x",
+            "--model",
+            "simplified",
+            "--use_bn",
+            "--use_",
+            "--lr",
+            "-1",
+            "1e999",
+            "nan",
+            "--lr=",
+            "--=",
+            "--",
+            "-",
+            "",
+            "t",
+            "False",
+            "--log_metrics",
+            "--seeds",
+            "1..5",
+            "5..1",
+            "--n_aug",
+            "--e",
+            "0",
+        ])
+        .prop_map(String::from),
+        ".{0,8}",
+    ];
+    prop::collection::vec(piece, 0..10)
+}
+
+proptest! {
+    #![proptest_config(inputs())]
+
+    #[test]
+    fn no_configuration_makes_the_reader_panic(text in yaml_like()) {
+        let _ = Config::parse(&text, "x.yaml");
+    }
+
+    #[test]
+    fn no_text_makes_the_literals_panic(text in yaml_like()) {
+        let _ = literal::python_literal(&text);
+        let _ = literal::plain_scalar(&text);
+    }
+
+    #[test]
+    fn no_command_line_makes_the_parser_panic(arguments in flag_like()) {
+        let _ = CommandLine::parse(Script::Main, &arguments);
+    }
+
+    #[test]
+    fn floats_survive_python(value in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
+        let text = literal::python_float(value);
+        prop_assert_eq!(literal::python_literal(&text), serde_json::Number::from_f64(value).map(serde_json::Value::Number));
+    }
+}
