@@ -5,7 +5,12 @@ mod common;
 use std::{ops::ControlFlow, sync::Arc};
 
 use common::reference::{Case, cases};
-use contrastive_landscape::{autograd::AutogradEngine, engine::Engine, metrics::Row, train::{Cohort, train}};
+use contrastive_landscape::{
+    autograd::AutogradEngine,
+    engine::Engine,
+    metrics::Row,
+    train::{Cohort, train},
+};
 use tch::Device;
 
 fn replay(case: &Case) -> (Vec<Row>, contrastive_landscape::models::StateDict) {
@@ -40,7 +45,7 @@ fn column(logged: &str) -> String {
 fn draws_are_the_authors() {
     for case in cases().iter() {
         let spec = Arc::new(case.spec());
-        let cohort = Cohort::draw(&[spec.clone()]).unwrap();
+        let cohort = Cohort::draw(std::slice::from_ref(&spec)).unwrap();
         let data = &cohort.datasets()[0];
         let worst = |ours: &ndarray::ArrayD<f64>, theirs: &ndarray::ArrayD<f64>| {
             (ours - theirs).iter().fold(0.0, |worst: f64, v| worst.max(v.abs()))

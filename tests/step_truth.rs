@@ -40,7 +40,8 @@ fn check(case: &Case, runs: usize, place: usize) {
     let mut engine = AutogradEngine::new(&members, Device::Cpu).unwrap();
     let (x1, x2) = (case.array2("step0.x1"), case.array2("step0.x2"));
     let other = |x: &Array2<f64>, r: usize| if r == place { x.clone() } else { x * 0.7 + 0.1 };
-    let views = Views { x1: (0..runs).map(|r| other(&x1, r)).collect(), x2: (0..runs).map(|r| other(&x2, r)).collect() };
+    let views =
+        Views { x1: (0..runs).map(|r| other(&x1, r)).collect(), x2: (0..runs).map(|r| other(&x2, r)).collect() };
     let (loss, gradients) = engine.gradients(&views, turn(case, 0)).unwrap().swap_remove(place);
     let expected = case.scalar("step0.loss");
     assert!((loss - expected).abs() <= 2e-6 * expected.abs(), "{}: loss {loss}, recorded {expected}", case.name);

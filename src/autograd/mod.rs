@@ -113,8 +113,10 @@ impl Engine for AutogradEngine {
         };
         let (x1, x2) = (tensor(&views.x1)?, tensor(&views.x2)?);
         let (loss, gradients) = self.backward(&x1, &x2, turn);
-        let mut runs: Vec<(f64, StateDict)> =
-            Vec::<f64>::try_from(loss.to_kind(Kind::Double))?.into_iter().map(|loss| (loss, StateDict::new())).collect();
+        let mut runs: Vec<(f64, StateDict)> = Vec::<f64>::try_from(loss.to_kind(Kind::Double))?
+            .into_iter()
+            .map(|loss| (loss, StateDict::new()))
+            .collect();
         for ((parameter, _), gradient) in self.parameters.learning(turn).zip(&gradients) {
             for (run, value) in runs.iter_mut().zip(models::unstack(gradient)?) {
                 run.1.insert(parameter.name.clone(), value);

@@ -10,7 +10,11 @@ impl Args {
     pub fn execute(self) -> Result<()> {
         let libtorch = env!("LANDSCAPE_LIBTORCH");
         let path = env!("LANDSCAPE_LIBTORCH_PATH");
-        println!("landscape   {} (commit {})", env!("CARGO_PKG_VERSION"), option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown"));
+        println!(
+            "landscape   {} (commit {})",
+            env!("CARGO_PKG_VERSION"),
+            option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown")
+        );
         println!("libtorch    {libtorch}, in {path}");
         let sum = tch::Tensor::from_slice(&[1.0f32, 2.0]).sum(tch::Kind::Float).double_value(&[]);
         println!("CPU         {} cores, libtorch uses {} threads", cores(), tch::get_num_threads());

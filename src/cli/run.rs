@@ -67,6 +67,6 @@ fn dry_run(runs: &[PlannedRun], options: &Options) -> Result<()> {
         let state = if done { "recorded" } else { "to train" };
         println!("{state}  {}/{}  {}", run.experiment, run.id, runner::steps_text(&run.spec));
     }
-    println!("{} runs, {recorded} recorded, about {:.1} TFLOP to train", runs.len(), work / 1e12);
+    println!("{} runs, {recorded} recorded, {:.1} TFLOP of work left", runs.len(), work / 1e12);
     Ok(())
 }

@@ -52,9 +52,8 @@ fn encoder_weights(
     dictionary: &Array2<f64>,
     streams: &mut RunStreams,
 ) -> indexmap::IndexMap<String, Array2<f64>> {
-    let of = |part: Part| {
-        layout.iter().filter(move |parameter| parameter.part == part && parameter.kind == Kind::Weight)
-    };
+    let of =
+        |part: Part| layout.iter().filter(move |parameter| parameter.part == part && parameter.kind == Kind::Weight);
     let (online, target): (Vec<_>, Vec<_>) = (of(Part::Encoder).collect(), of(Part::Target).collect());
     let mut weights = indexmap::IndexMap::new();
     for (depth, layer) in online.iter().enumerate() {
@@ -73,13 +72,7 @@ fn encoder_weights(
 ///
 /// With more neurons than atoms, the atoms of the neurons are picked first, even where a random start has no use for
 /// them: the authors do.
-fn encoder_weight(
-    draws: &mut dyn Draws,
-    init: Init,
-    dictionary: &Array2<f64>,
-    inputs: usize,
-    m: usize,
-) -> Array2<f64> {
+fn encoder_weight(draws: &mut dyn Draws, init: Init, dictionary: &Array2<f64>, inputs: usize, m: usize) -> Array2<f64> {
     let d = dictionary.ncols();
     let atoms: Vec<usize> = if m > d { (0..m).map(|_| draws.below(d)).collect() } else { (0..d).collect() };
     let mut gaussian = |sigma: f64| {

@@ -72,7 +72,8 @@ impl Row {
         let detail = self.detail.clone().unwrap_or_default();
         let support = |f: fn(Support) -> f64| detail.support.map(f);
         let collapse = |f: fn(Collapse) -> f64| detail.collapse.map(f);
-        let spectrum = |of: Option<Spectrum>| [of.map(|s| s.largest), of.map(|s| s.smallest), of.map(|s| s.condition_number())];
+        let spectrum =
+            |of: Option<Spectrum>| [of.map(|s| s.largest), of.map(|s| s.smallest), of.map(|s| s.condition_number())];
         let cells = [
             vec![Some(self.epoch as f64), self.loss, self.loss_mean],
             vec![Some(self.cosine.max), Some(self.cosine.median), Some(self.cosine.min)],

@@ -36,7 +36,14 @@ impl Progress {
         let style = ProgressStyle::with_template("{bar:32} {percent:>3}%  {msg}").expect("a fixed template");
         bar.set_style(style);
         let now = Instant::now();
-        Self { bar, total, runs, start: now, state: Mutex::new(State { done: 0.0, finished: 0, printed: now }), terminal }
+        Self {
+            bar,
+            total,
+            runs,
+            start: now,
+            state: Mutex::new(State { done: 0.0, finished: 0, printed: now }),
+            terminal,
+        }
     }
 
     /// Work done since the last call, by any worker.
@@ -56,7 +63,11 @@ impl Progress {
         if !self.terminal && (last || state.printed.elapsed() > Duration::from_secs(10)) {
             state.printed = Instant::now();
             let share = (state.done / self.total).clamp(0.0, 1.0);
-            let left = if last { format!("took {}", human_time(self.start.elapsed())) } else { format!("{} left", self.left(share)) };
+            let left = if last {
+                format!("took {}", human_time(self.start.elapsed()))
+            } else {
+                format!("{} left", self.left(share))
+            };
             eprintln!("{}/{} runs, {:.0}%, {left}: {what}", state.finished, self.runs, 100.0 * share);
         }
     }

@@ -84,7 +84,8 @@ pub fn run(runs: &[PlannedRun], options: &Options) -> Result<Outcome> {
                         Ok(()) => outcome.trained += group.runs.len(),
                         Err(error) => {
                             let error = format!("{error:#}");
-                            let failure = |run: &&PlannedRun| Failure { run: run.id.clone(), error: anyhow!(error.clone()) };
+                            let failure =
+                                |run: &&PlannedRun| Failure { run: run.id.clone(), error: anyhow!(error.clone()) };
                             outcome.failures.extend(group.runs.iter().map(failure));
                         }
                     }

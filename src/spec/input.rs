@@ -43,7 +43,8 @@ impl Overrides {
 
     /// The flag that a faulty path comes from.
     pub fn origin(&self, path: &str) -> Option<&str> {
-        let touches = |set: &str| path == set || path.starts_with(&format!("{set}.")) || set.starts_with(&format!("{path}."));
+        let touches =
+            |set: &str| path == set || path.starts_with(&format!("{set}.")) || set.starts_with(&format!("{path}."));
         self.origins.iter().rev().find(|(set, _)| touches(set)).map(|(_, flag)| flag.as_str())
     }
 }

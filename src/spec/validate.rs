@@ -2,11 +2,14 @@
 
 use super::{
     Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
-    RunSpec, Turns, resolve::Fault,
+    Random, RunSpec, Turns, resolve::Fault,
 };
 
 /// Checks ranges and combinations; the fault names the key to change and what would be valid.
 pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
+    ensure(spec.random == Random::Native || u32::try_from(spec.seed).is_ok(), "seed", || {
+        format!("NumPy's generator takes seeds below 2^32, not {}", spec.seed)
+    })?;
     data(spec)?;
     model(spec)?;
     loss(spec)?;
@@ -70,7 +73,8 @@ fn model(spec: &RunSpec) -> Result<(), Fault> {
     ensure(matches!(model.layers, 1 | 2), "model.layers", || format!("1 or 2, not {}", model.layers))?;
     if matches!(model.activation, Activation::Srelu | Activation::SymRelu) {
         ensure(model.bias != Bias::None, "model.bias", || {
-            "a symmetric ReLU takes the bias as its threshold; use zero, uniform or constant, or another activation".into()
+            "a symmetric ReLU takes the bias as its threshold; use zero, uniform or constant, or another activation"
+                .into()
         })?;
     }
     if let super::Init::Warm { closeness } = model.init {
