@@ -7,6 +7,7 @@ pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod figures;
+pub mod fused;
 pub mod losses;
 pub mod metrics;
 pub mod models;
