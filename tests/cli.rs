@@ -112,6 +112,10 @@ fn figures_draws_pictures_and_tables() {
     assert!(table.contains("0.5 ± 0.1"), "{table}");
     bench.landscape(&["plot", "tiny.yaml", "--svg", "--band", "ci95"]).success();
     assert!(fs::read_to_string(bench.path("plots/tiny.svg")).unwrap().contains("<svg"));
+    fs::copy(bench.path("tiny.yaml"), bench.path("other.yaml")).unwrap();
+    bench.landscape(&["run", "other.yaml"]).success();
+    bench.landscape(&["plot", "tiny.yaml", "other.yaml", "--overlay", "both", "--svg"]).success();
+    assert!(fs::read_to_string(bench.path("plots/both.svg")).unwrap().contains("other: NCL"));
     let run = bench.runs().remove(0);
     bench.landscape(&["plot", "weights", run.to_str().unwrap()]).success();
     assert!(run.join("weights.png").is_file());

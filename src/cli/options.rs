@@ -35,7 +35,7 @@ pub struct Settings {
 }
 
 /// Epochs of a quick run, of the paper's 8000.
-pub const QUICK_EPOCHS: u64 = 200;
+pub const QUICK_EPOCHS: u64 = 500;
 
 impl Settings {
     /// The command line as layers of settings; `--set` comes last and wins.

@@ -45,6 +45,10 @@ struct Experiments {
 
     #[command(flatten)]
     look: Look,
+
+    /// Draw the curves of all the experiments into one picture of this name
+    #[arg(long, value_name = "NAME")]
+    overlay: Option<String>,
 }
 
 /// How pictures look and where they go.
@@ -84,14 +88,19 @@ impl Args {
                 println!("{}", path.display());
             }
             None => {
-                let Experiments { files, settings, look } = self.experiments;
+                let Experiments { files, settings, look, overlay } = self.experiments;
                 let plans = plan_all(&files, &settings.overrides()?)?;
                 let drawing = look.drawing(&settings);
-                for (experiment, runs) in &plans {
-                    for path in drawing.draw(experiment, runs)? {
-                        println!("{}", path.display());
+                let mut drawn = Vec::new();
+                match overlay {
+                    Some(name) => drawn.extend(drawing.overlay(&name, &plans)?),
+                    None => {
+                        for (experiment, runs) in &plans {
+                            drawn.extend(drawing.draw(experiment, runs)?);
+                        }
                     }
                 }
+                drawn.iter().for_each(|path| println!("{}", path.display()));
             }
         }
         Ok(())

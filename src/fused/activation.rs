@@ -27,12 +27,12 @@ pub fn backward(activation: Activation, x: &[f32], b: f32, gradient: &mut [f32])
             0.0
         }
         Activation::Srelu => {
-            let gradient_b = sum2(x, gradient, |x, g| f64::from(g * (step(-x - b) - step(x - b))));
+            let gradient_b = sum2(x, gradient, |x, g| g * (step(-x - b) - step(x - b)));
             scale(x, gradient, |x| step(x - b) + step(-x - b));
             gradient_b
         }
         Activation::SymRelu => {
-            let gradient_b = -2.0 * sum2(x, gradient, |x, g| f64::from(g * step(2.0 * b - x)));
+            let gradient_b = -2.0 * sum2(x, gradient, |x, g| g * step(2.0 * b - x));
             scale(x, gradient, |x| step(x) + step(2.0 * b - x));
             gradient_b
         }
@@ -70,8 +70,7 @@ mod tests {
     use super::*;
     use crate::fused::testing::{Draws, assert_close, finite_differences, widen};
 
-    const ALL: [Activation; 4] =
-        [Activation::Identity, Activation::Relu, Activation::Srelu, Activation::SymRelu];
+    const ALL: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Srelu, Activation::SymRelu];
 
     /// The paper's Eq. 14 and the authors' `SymReLU`.
     fn reference(activation: Activation, x: f64, b: f64) -> f64 {
@@ -96,8 +95,7 @@ mod tests {
                 };
                 let mut out = vec![f32::NAN; n];
                 forward(activation, &x, b, &mut out);
-                let expected: Vec<f64> =
-                    x.iter().map(|&x| reference(activation, f64::from(x), f64::from(b))).collect();
+                let expected: Vec<f64> = x.iter().map(|&x| reference(activation, f64::from(x), f64::from(b))).collect();
                 assert_close(&out, &expected, 1e-6);
 
                 let mut gradient = weight.clone();

@@ -20,7 +20,9 @@ impl Statistics {
     pub fn of(x: &[f32]) -> Self {
         let n = x.len() as f64;
         let mean = total(x) / n;
-        let variance = sum(x, |x| (f64::from(x) - mean).powi(2)) / n;
+        // The mean's rounding to single precision is taken back out.
+        let (center, rest) = (mean as f32, mean - f64::from(mean as f32));
+        let variance = sum(x, |x| (x - center) * (x - center)) / n - rest * rest;
         Self { mean, variance }
     }
 

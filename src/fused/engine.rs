@@ -106,7 +106,7 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{slice, sync::Arc};
 
     use super::*;
     use crate::{
@@ -169,7 +169,7 @@ mod tests {
         let views = views(&mut draws, spec.data.p);
         let (x1, x2) = (samples(&views.x1[0]), samples(&views.x2[0]));
         for &turn in turns(&spec) {
-            let mut engine = FusedEngine::new(&[member.clone()]).unwrap();
+            let mut engine = FusedEngine::new(slice::from_ref(&member)).unwrap();
             let (loss, gradients) = engine.gradients(&views, turn).unwrap().remove(0);
             let expected = reference::loss(&spec, &state, &state, [&x1, &x2], turn);
             assert!((loss - expected).abs() < 1e-5 * expected.abs().max(1.0), "{settings}: {loss} for {expected}");
@@ -243,7 +243,7 @@ mod tests {
             let entry = |(b, j)| if bits[b] >> j & 1 == 1 { 2.0 * member.x[(rows[b] as usize, j)] } else { 0.0 };
             vec![Array2::from_shape_fn((BATCH, 6), entry)]
         });
-        let [mut at_point, mut stepping] = [0, 1].map(|_| FusedEngine::new(&[member.clone()]).unwrap());
+        let [mut at_point, mut stepping] = [0, 1].map(|_| FusedEngine::new(slice::from_ref(&member)).unwrap());
         let (loss, gradients) = at_point.gradients(&Views { x1, x2 }, Turn::Online).unwrap().remove(0);
         assert_eq!(stepping.step(&batch).unwrap(), [loss]);
         let state = stepping.state().unwrap().remove(0);
@@ -260,9 +260,10 @@ mod tests {
     #[test]
     fn constraints_after_a_step() {
         let mut draws = Draws::new(15);
-        let settings = "{method: byol, train: {turns: {kind: ema, decay: 0.75}, normalize_predictor: columns, clamp_bias: 0.1}}";
+        let settings =
+            "{method: byol, train: {turns: {kind: ema, decay: 0.75}, normalize_predictor: columns, clamp_bias: 0.1}}";
         let member = member(spec(settings), &mut draws);
-        let mut engine = FusedEngine::new(&[member.clone()]).unwrap();
+        let mut engine = FusedEngine::new(slice::from_ref(&member)).unwrap();
         engine.step(&batch(&mut draws, 1, Turn::Online)).unwrap();
         let state = engine.state().unwrap().remove(0);
         let target = 0.75 * &member.state["Wt.weight"] + 0.25 * &state["Wo.weight"];
@@ -296,9 +297,9 @@ mod tests {
     fn states_are_checked_and_replaced() {
         let mut draws = Draws::new(17);
         let [one, other] = [0, 1].map(|_| member(spec("{method: ncl}"), &mut draws));
-        let mut engine = FusedEngine::new(&[one.clone()]).unwrap();
-        engine.load(&[other.state.clone()]).unwrap();
-        assert_eq!(engine.state().unwrap(), [other.state.clone()]);
+        let mut engine = FusedEngine::new(slice::from_ref(&one)).unwrap();
+        engine.load(slice::from_ref(&other.state)).unwrap();
+        assert_eq!(engine.state().unwrap()[0], other.state);
         assert_eq!(engine.parameter("Wt.bias").unwrap(), [other.state["Wt.bias"].clone()]);
         assert!(engine.parameter("Wp.weight").is_err());
         let mut without = one.state.clone();

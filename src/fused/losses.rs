@@ -121,13 +121,13 @@ fn unit_distance(q: &Matrix, t: &Matrix, cosine: &Cosine) -> f64 {
 /// Sum over the batch of `|q - t|^2`.
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn distance(q: &Matrix, t: &Matrix) -> f64 {
-    reduce::sum2(q.as_slice(), t.as_slice(), |q, t| f64::from(q - t).powi(2))
+    q.iter().zip(t.iter()).map(|(q, t)| reduce::sum2(q, t, |q, t| (q - t) * (q - t))).sum()
 }
 
 /// Sum over the batch of `<q, t>`.
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn product(q: &Matrix, t: &Matrix) -> f64 {
-    reduce::dot(q.as_slice(), t.as_slice())
+    q.iter().zip(t.iter()).map(|(q, t)| reduce::dot(q, t)).sum()
 }
 
 /// `out = factor t`

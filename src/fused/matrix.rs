@@ -14,10 +14,6 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    pub fn zeros(rows: usize, columns: usize) -> Self {
-        Self { data: vec![0.0; rows * columns], rows, columns }
-    }
-
     /// The transpose of samples `(B, p)` in single precision.
     pub fn from_samples(samples: ArrayView2<f64>) -> Self {
         let (columns, rows) = samples.dim();

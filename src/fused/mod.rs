@@ -26,6 +26,6 @@ pub use engine::FusedEngine;
 use matrix::Matrix;
 
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod testing;

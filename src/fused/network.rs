@@ -150,7 +150,8 @@ impl Network {
 
     /// `c/2 (|W^o|^2 + |W^t|^2)` of Eq. 7 and 13, its gradient added.
     fn penalize(&self, values: &[f32], sums: &mut [f32]) -> f64 {
-        let (LossSpec::L2 { weight_penalty: c, .. } | LossSpec::InnerProduct { weight_penalty: c, .. }) = self.loss else {
+        let (LossSpec::L2 { weight_penalty: c, .. } | LossSpec::InnerProduct { weight_penalty: c, .. }) = self.loss
+        else {
             return 0.0;
         };
         if c == 0.0 {

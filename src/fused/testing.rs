@@ -41,13 +41,17 @@ impl Draws {
     }
 }
 
+impl Matrix {
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        let mut matrix = Self::default();
+        matrix.reshape(rows, columns);
+        matrix
+    }
+}
+
 /// Compares with a reference, relative to the reference's largest value.
 #[track_caller]
-pub fn assert_close<V: std::borrow::Borrow<f32>>(
-    found: impl IntoIterator<Item = V>,
-    expected: &[f64],
-    tolerance: f64,
-) {
+pub fn assert_close<V: std::borrow::Borrow<f32>>(found: impl IntoIterator<Item = V>, expected: &[f64], tolerance: f64) {
     let found: Vec<f64> = found.into_iter().map(|value| f64::from(*value.borrow())).collect();
     assert_eq!(found.len(), expected.len());
     let size = expected.iter().fold(f64::MIN_POSITIVE, |size, value| size.max(value.abs()));

@@ -59,7 +59,9 @@ impl EngineChoice {
             Self::Auto if fused => Ok(Chosen::Fused),
             Self::Autograd | Self::Auto => Ok(Chosen::Autograd),
             Self::Fused if fused => Ok(Chosen::Fused),
-            Self::Fused => Err(input_error!("--engine fused computes in float32 on the CPU; use autograd for the rest")),
+            Self::Fused => {
+                Err(input_error!("--engine fused computes in float32 on the CPU; use autograd for the rest"))
+            }
         }
     }
 }
