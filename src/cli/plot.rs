@@ -7,7 +7,6 @@ use super::options::Settings;
 use crate::{
     figures::{self, Drawing},
     plots::Band,
-    spec::plan_all,
 };
 
 /// Draw recorded runs: an experiment's figures and tables, or the weights of one run
@@ -36,10 +35,6 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Experiments {
-    /// Experiment files
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-
     #[command(flatten)]
     settings: Settings,
 
@@ -88,8 +83,8 @@ impl Args {
                 println!("{}", path.display());
             }
             None => {
-                let Experiments { files, settings, look, overlay } = self.experiments;
-                let plans = plan_all(&files, &settings.overrides()?)?;
+                let Experiments { settings, look, overlay } = self.experiments;
+                let plans = settings.plans()?;
                 let drawing = look.drawing(&settings);
                 let mut drawn = Vec::new();
                 match overlay {
