@@ -70,7 +70,8 @@ fn fused_steps_are_autograd_steps() {
             );
         }
         for (parameter, value) in &reference {
-            let off = norm((&state[parameter] - value).into_iter()) / norm(value.iter().copied()).max(1e-3);
+            // A bias before batch norm has no gradient but rounding: next to zero, weights of order one set the scale.
+            let off = norm((&state[parameter] - value).into_iter()) / norm(value.iter().copied()).max(1e-2);
             assert!(off < 2e-5, "{name}: {parameter} is off by {off:e}");
         }
     }
