@@ -13,7 +13,12 @@ use contrastive_landscape::{
 use tch::Device;
 
 /// Samples, p, d, m, batch: odd ones, wide ones, more words than one, a batch that does not divide the samples.
-const SHAPES: [[usize; 5]; 4] = [[41, 13, 5, 9, 17], [100, 70, 10, 33, 50], [30, 8, 8, 8, 30], [300, 50, 10, 50, 128]];
+///
+/// No p is so small that a view is masked out wholly. There the authors' SymReLU gives a representation of zero, unit
+/// norm divides by 1e-12, and two parts of the bias's gradient of opposite signs swallow the rest of it in single
+/// precision (PyTorch's too: `tests/step_truth.rs` has such a case) but not in double.
+const SHAPES: [[usize; 5]; 4] =
+    [[41, 17, 5, 9, 17], [100, 70, 10, 33, 50], [60, 24, 24, 24, 30], [300, 50, 10, 50, 128]];
 
 fn specs(dtype: &str) -> Vec<Arc<RunSpec>> {
     let mut specs = Vec::new();

@@ -20,8 +20,7 @@ impl Statistics {
     pub fn of(x: &[f32]) -> Self {
         let n = x.len() as f64;
         let mean = total(x) / n;
-        // The mean's rounding to single precision is taken back out.
-        let (center, rest) = (mean as f32, mean - f64::from(mean as f32));
+        let (center, rest) = split(mean);
         let variance = sum(x, |x| (x - center) * (x - center)) / n - rest * rest;
         Self { mean, variance }
     }
@@ -54,11 +53,17 @@ fn towards(running: f32, batch: f64) -> f32 {
 /// Replaces `x` by `scale x' + shift`, where `x' = (x - mean) / sqrt(variance + 1e-5)` goes to `normalized`.
 #[inline(always)]
 pub fn forward(x: &mut [f32], statistics: Statistics, scale: f32, shift: f32, normalized: &mut [f32]) {
-    let (mean, factor) = (statistics.mean as f32, statistics.inverse_deviation() as f32);
+    let ((center, rest), factor) = (split(statistics.mean), statistics.inverse_deviation() as f32);
     for (x, normalized) in x.iter_mut().zip(normalized) {
-        *normalized = (*x - mean) * factor;
+        *normalized = (*x - center - rest as f32) * factor;
         *x = *normalized * scale + shift;
     }
+}
+
+/// A number in single precision, and what that leaves of it: all samples would be off by the same rounding.
+#[inline(always)]
+fn split(mean: f64) -> (f32, f64) {
+    (mean as f32, mean - f64::from(mean as f32))
 }
 
 /// Turns the gradient with respect to the output, in place, into that with respect to the input.

@@ -63,12 +63,13 @@ impl Engine for FusedEngine {
         ensure!(views.x1.len() == runs && views.x2.len() == runs, "one pair of views for each of {runs} runs");
         let pairs = views.x1.iter().zip(&views.x2);
         let gradient = |(run, (x1, x2)): (&mut Run, (&Array2<f64>, &Array2<f64>))| {
+            ensure!(x1.dim() == x2.dim() && x1.ncols() == run.p, "views of {} entries, two of one shape", run.p);
             self.work.views = [Matrix::from_samples(x1.view()), Matrix::from_samples(x2.view())];
             let loss = self.network.backpropagate(&mut run.parameters, turn, &mut self.work);
             std::mem::swap(&mut run.representation, self.network.representation(&mut self.work));
-            (loss, run.parameters.gradients(turn))
+            Ok((loss, run.parameters.gradients(turn)))
         };
-        Ok(self.runs.iter_mut().zip(pairs).map(gradient).collect())
+        self.runs.iter_mut().zip(pairs).map(gradient).collect()
     }
 
     fn state(&self) -> Result<Vec<StateDict>> {

@@ -206,23 +206,26 @@ fn forward_rows(layer: &Layer, values: &mut [f32], trace: &mut Trace) {
 fn backward_rows(layer: &Layer, values: &[f32], gradients: &mut [f32], trace: &Trace, gradient: &mut Matrix) {
     for i in 0..gradient.rows() {
         let (x, b, gradient) = (trace.pre_activation.row(i), layer.bias(values, i), gradient.row_mut(i));
-        let mut of_bias = match &layer.norm {
+        let threshold = match &layer.norm {
             None => activation::backward(layer.activation, x, b, gradient),
             Some(norm) if norm.follows_activation => {
                 norm.backward(values, gradients, i, trace, gradient);
                 activation::backward(layer.activation, x, b, gradient)
             }
             Some(norm) => {
-                let of_bias = activation::backward(layer.activation, x, b, gradient);
+                let threshold = activation::backward(layer.activation, x, b, gradient);
                 norm.backward(values, gradients, i, trace, gradient);
-                of_bias
+                threshold
             }
         };
-        if layer.adds_bias() {
-            of_bias += total(gradient);
-        }
         if let Some(bias) = &layer.bias {
-            gradients[bias.start + i] += of_bias as f32;
+            // Two parts, each rounded to single precision as in PyTorch: a dead sample's gradient, divided by a length of
+            // 1e-12, may have opposite signs in them and then has to cancel.
+            let gradient_bias = &mut gradients[bias.start + i];
+            *gradient_bias += threshold as f32;
+            if layer.adds_bias() {
+                *gradient_bias += total(gradient) as f32;
+            }
         }
     }
 }

@@ -84,7 +84,7 @@ fn cosines(q: &Matrix, t: &Matrix, factor_q: &[f32], factor_t: &[f32]) -> Vec<f3
     let mut out = vec![0.0f32; q.columns()];
     for (q, t) in q.iter().zip(t.iter()) {
         for ((out, &q), &t) in out.iter_mut().zip(q).zip(t) {
-            *out += q * t;
+            *out = q.mul_add(t, *out);
         }
     }
     for ((out, &q), &t) in out.iter_mut().zip(factor_q).zip(factor_t) {
@@ -112,7 +112,7 @@ fn unit_distance(q: &Matrix, t: &Matrix, cosine: &Cosine) -> f64 {
         let lengths = cosine.inverse_q.iter().zip(&cosine.inverse_t);
         for (((square, &q), &t), (&inverse_q, &inverse_t)) in squares.iter_mut().zip(q).zip(t).zip(lengths) {
             let difference = q * inverse_q - t * inverse_t;
-            *square += difference * difference;
+            *square = difference.mul_add(difference, *square);
         }
     }
     reduce::total(&squares)

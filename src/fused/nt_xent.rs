@@ -20,7 +20,7 @@ use super::{
     unit_norm,
 };
 
-/// Rows and columns of a tile: small enough for the first cache.
+/// Rows and columns of a tile: large enough for the products to be fast, small enough for the second cache.
 const TILE: usize = 128;
 
 /// Sums of exponentials below this have lost terms to underflow.
@@ -50,14 +50,6 @@ pub struct NtXent {
     pairs: Vec<(Range<usize>, Range<usize>)>,
 }
 
-/// What the tiles hold after the sums have been taken.
-enum Tiles {
-    /// `exp((s - 1) / t)`, at most 1 since no similarity exceeds 1.
-    Exponentials,
-    /// `s`. Exponentials are relative to each anchor's largest similarity, `(2B,)`; infinite where there is no anchor.
-    Similarities(Vec<f32>),
-}
-
 impl NtXent {
     /// `temperature` divides the similarities.
     pub fn new(contrast: Contrast, temperature: f64) -> Self {
@@ -78,27 +70,26 @@ impl NtXent {
         };
 
         let partners = self.similarities(batch);
-        let mut sums = vec![0.0; 2 * batch];
-        self.sum_exponentials(&mut sums);
-        let mut tiles = Tiles::Exponentials;
-        let mut largest = vec![1.0; 2 * batch];
-        if sums[..anchors].iter().any(|&sum| sum < SMALLEST_SUM) {
+        // Exponentials are relative to a bound of the similarities or, where that leaves too little of a sum, to each
+        // anchor's largest.
+        let mut shift = vec![1.0; 2 * batch];
+        let mut sums = self.exponentials_and_sums();
+        let underflow = sums[..anchors].iter().any(|&sum| sum < SMALLEST_SUM);
+        if underflow {
             self.similarities(batch);
-            largest = self.largest_similarities();
-            largest[anchors..].fill(f32::INFINITY);
-            self.sum_relative_exponentials(&largest, &mut sums);
-            tiles = Tiles::Similarities(largest.clone());
+            shift = self.largest_similarities();
+            shift[anchors..].fill(f32::INFINITY);
+            sums = self.sums_of_shifted_exponentials(&shift);
         }
-
         let temperature = f64::from(self.temperature);
-        let term = |i: usize| sums[i].ln() + f64::from(largest[i] - partners[i % batch]) / temperature;
+        let term = |i: usize| sums[i].ln() + f64::from(shift[i] - partners[i % batch]) / temperature;
         let loss = (0..anchors).map(term).sum::<f64>() / anchors as f64;
 
         let share = 1.0 / (anchors as f64 * temperature);
         let mut weights: Vec<f32> = sums.iter().map(|sum| (share / sum) as f32).collect();
         weights[anchors..].fill(0.0);
         self.attract(batch, (share * (anchors / batch) as f64) as f32);
-        self.repel(&tiles, &weights);
+        self.repel(&weights, underflow.then_some(shift.as_slice()));
         for view in [0, 1] {
             unit_norm::backward(&self.unit, &self.gradient, view * batch, &inverse[view], &mut gradients[view]);
         }
@@ -136,8 +127,9 @@ impl NtXent {
         partners
     }
 
-    /// Replaces similarities by `exp((s - 1) / t)` and adds them to their rows' and columns' sums, `(2B,)`.
-    fn sum_exponentials(&mut self, sums: &mut [f64]) {
+    /// Replaces similarities by `exp((s - 1) / t)`. Returns their sums over the rows and columns, `(2B,)`.
+    fn exponentials_and_sums(&mut self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.unit.columns()];
         for ((i, j), tile) in self.pairs.iter().zip(self.tiles.chunks_exact_mut(TILE * TILE)) {
             let mut columns = [0.0; TILE];
             exponentials(&mut tile[..i.len() * j.len()], self.temperature, &mut sums[i.clone()], &mut columns);
@@ -145,6 +137,7 @@ impl NtXent {
                 sums[j.clone()].iter_mut().zip(columns).for_each(|(sum, column)| *sum += f64::from(column));
             }
         }
+        sums
     }
 
     /// The largest similarity in each row and column, `(2B,)`.
@@ -157,15 +150,14 @@ impl NtXent {
         largest
     }
 
-    /// Sums of `exp((s - largest) / t)`, `(2B,)`.
-    fn sum_relative_exponentials(&self, largest: &[f32], sums: &mut [f64]) {
-        sums.fill(0.0);
+    /// Sums of `exp((s - shift) / t)` over the rows and columns, each with its own shift, `(2B,)`.
+    fn sums_of_shifted_exponentials(&self, shift: &[f32]) -> Vec<f64> {
+        let mut sums = vec![0.0; shift.len()];
         self.for_each_similarity(|i, j, s| {
-            sums[i] += f64::from(exp((s - largest[i]) / self.temperature));
-            if i != j {
-                sums[j] += f64::from(exp((s - largest[j]) / self.temperature));
-            }
+            sums[i] += f64::from(exp((s - shift[i]) / self.temperature));
+            sums[j] += f64::from(exp((s - shift[j]) / self.temperature));
         });
+        sums
     }
 
     /// Visits every pair of views that has a tile, once.
@@ -192,21 +184,18 @@ impl NtXent {
         }
     }
 
-    /// Adds `sum_j h_ij u_j` to the gradient.
-    fn repel(&mut self, tiles: &Tiles, weights: &[f32]) {
-        let mut h = [0.0; TILE * TILE];
+    /// Adds `sum_j h_ij u_j` to the gradient. The tiles hold exponentials or, if a shift is given, similarities.
+    fn repel(&mut self, weights: &[f32], shift: Option<&[f32]>) {
+        let mut h = vec![0.0; TILE * TILE];
         let unit = self.unit.view();
         let mut gradient = self.gradient.view_mut();
         for ((i, j), tile) in self.pairs.iter().zip(self.tiles.chunks_exact(TILE * TILE)) {
             let h = &mut h[..i.len() * j.len()];
             let tile = &tile[..h.len()];
-            let (w_i, w_j) = (&weights[i.clone()], &weights[j.clone()]);
-            match tiles {
-                Tiles::Exponentials => weigh(tile, w_i, w_j, h),
-                Tiles::Similarities(largest) => {
-                    let largest = (&largest[i.clone()], &largest[j.clone()]);
-                    weigh_relative(tile, self.temperature, largest, (w_i, w_j), h);
-                }
+            let w = (&weights[i.clone()], &weights[j.clone()]);
+            match shift {
+                None => weigh(tile, w, h),
+                Some(shift) => weigh_shifted(tile, self.temperature, (&shift[i.clone()], &shift[j.clone()]), w, h),
             }
             let h = view(h, i.len(), j.len());
             let (u_i, u_j) = (unit.slice(s![.., i.clone()]), unit.slice(s![.., j.clone()]));
@@ -237,23 +226,23 @@ fn exponentials(tile: &mut [f32], temperature: f32, rows: &mut [f64], columns: &
 
 /// `h = e (w_i + w_j)`
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn weigh(tile: &[f32], w_i: &[f32], w_j: &[f32], h: &mut [f32]) {
-    let width = w_j.len();
-    for ((row, h), w_i) in tile.chunks_exact(width).zip(h.chunks_exact_mut(width)).zip(w_i) {
-        for ((h, e), w_j) in h.iter_mut().zip(row).zip(w_j) {
+fn weigh(tile: &[f32], w: (&[f32], &[f32]), h: &mut [f32]) {
+    let width = w.1.len();
+    for ((row, h), w_i) in tile.chunks_exact(width).zip(h.chunks_exact_mut(width)).zip(w.0) {
+        for ((h, e), w_j) in h.iter_mut().zip(row).zip(w.1) {
             *h = e * (w_i + w_j);
         }
     }
 }
 
-/// `h = exp((s - largest_i) / t) w_i + exp((s - largest_j) / t) w_j`
+/// `h = exp((s - shift_i) / t) w_i + exp((s - shift_j) / t) w_j`
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn weigh_relative(tile: &[f32], temperature: f32, largest: (&[f32], &[f32]), w: (&[f32], &[f32]), h: &mut [f32]) {
+fn weigh_shifted(tile: &[f32], temperature: f32, shift: (&[f32], &[f32]), w: (&[f32], &[f32]), h: &mut [f32]) {
     let width = w.1.len();
-    let rows = tile.chunks_exact(width).zip(h.chunks_exact_mut(width)).zip(largest.0.iter().zip(w.0));
-    for ((row, h), (&largest_i, &w_i)) in rows {
-        for ((h, &s), (&largest_j, &w_j)) in h.iter_mut().zip(row).zip(largest.1.iter().zip(w.1)) {
-            *h = exp((s - largest_i) / temperature) * w_i + exp((s - largest_j) / temperature) * w_j;
+    let rows = tile.chunks_exact(width).zip(h.chunks_exact_mut(width)).zip(shift.0.iter().zip(w.0));
+    for ((row, h), (&shift_i, &w_i)) in rows {
+        for ((h, &s), (&shift_j, &w_j)) in h.iter_mut().zip(row).zip(shift.1.iter().zip(w.1)) {
+            *h = exp((s - shift_i) / temperature) * w_i + exp((s - shift_j) / temperature) * w_j;
         }
     }
 }

@@ -13,7 +13,7 @@ pub fn inverse_lengths(v: &Matrix, floor: f32) -> Vec<f32> {
     let mut lengths = vec![0.0f32; v.columns()];
     for row in v.iter() {
         for (square, &v) in lengths.iter_mut().zip(row) {
-            *square += v * v;
+            *square = v.mul_add(v, *square);
         }
     }
     for length in &mut lengths {
@@ -41,7 +41,7 @@ pub fn backward(u: &Matrix, gradient_u: &Matrix, first: usize, inverse: &[f32], 
     let mut along = vec![0.0f32; inverse.len()];
     for (u, g) in u.iter().zip(gradient_u.iter()) {
         for ((along, &u), &g) in along.iter_mut().zip(&u[columns.clone()]).zip(&g[columns.clone()]) {
-            *along += u * g;
+            *along = u.mul_add(g, *along);
         }
     }
     clear_clamped(&mut along, inverse, EPSILON);
