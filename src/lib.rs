@@ -8,6 +8,7 @@ pub mod crosscheck;
 pub mod data;
 pub mod engine;
 pub mod figures;
+pub mod fused;
 pub mod losses;
 pub mod metrics;
 pub mod models;

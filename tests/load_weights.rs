@@ -53,6 +53,8 @@ fn a_plain_torch_module_gives_our_loss() {
         let state = cohort.members()[0].state.clone();
 
         let run = PlannedRun {
+            arm: 0,
+            point: 0,
             experiment: "weights".into(),
             id: number.to_string(),
             label: String::new(),

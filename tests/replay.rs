@@ -14,7 +14,7 @@ use contrastive_landscape::{
 fn draws_are_the_authors() {
     for case in cases().iter() {
         let spec = Arc::new(case.spec());
-        let cohort = Cohort::draw(&[spec.clone()]).unwrap();
+        let cohort = Cohort::draw(std::slice::from_ref(&spec)).unwrap();
         let data = &cohort.datasets()[0];
         let worst = |ours: &ndarray::ArrayD<f64>, theirs: &ndarray::ArrayD<f64>| {
             (ours - theirs).iter().fold(0.0, |worst: f64, v| worst.max(v.abs()))

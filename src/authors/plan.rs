@@ -56,6 +56,8 @@ pub fn plan(script: Script, line: &CommandLine) -> Result<Plan> {
                 experiment: experiment.clone(),
                 id: id.clone(),
                 label: group(script, line, &config, &levels),
+                arm: 0,
+                point: 0,
                 spec: Arc::new(spec),
                 start: start.map(Arc::new),
             };
@@ -261,7 +263,7 @@ impl Plan {
         };
         let todo = self.runs.iter().filter(|run| force || run.start.is_some() || !is_same(run));
         let todo = todo.cloned().collect();
-        std::fs::create_dir_all(&self.results_folder()).context("cannot create the folder of --logDir")?;
+        std::fs::create_dir_all(self.results_folder()).context("cannot create the folder of --logDir")?;
         Ok(todo)
     }
 

@@ -7,12 +7,16 @@ use serde_yaml::Value;
 
 use crate::{
     runner::{self, DeviceChoice, EngineChoice},
-    spec::{Overrides, Seeds},
+    spec::{Experiment, Overrides, PlannedRun, Seeds, plan_all},
 };
 
-/// What to change in the experiments, and where results lie.
+/// Which experiments, what to change in them, and where results lie.
 #[derive(Debug, clap::Args)]
 pub struct Settings {
+    /// Experiment files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
     /// Change a setting of every run; may be given several times
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
@@ -35,11 +39,16 @@ pub struct Settings {
 }
 
 /// Epochs of a quick run, of the paper's 8000.
-pub const QUICK_EPOCHS: u64 = 200;
+pub const QUICK_EPOCHS: u64 = 500;
 
 impl Settings {
+    /// The experiments and their runs.
+    pub fn plans(&self) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+        plan_all(&self.files, &self.overrides()?)
+    }
+
     /// The command line as layers of settings; `--set` comes last and wins.
-    pub fn overrides(&self) -> Result<Overrides> {
+    fn overrides(&self) -> Result<Overrides> {
         let mut overrides = Overrides::with_seeds(self.seeds.clone());
         if self.quick {
             overrides.layer("train.epochs", Value::from(QUICK_EPOCHS), "--quick".into());

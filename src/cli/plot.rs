@@ -7,7 +7,6 @@ use super::options::Settings;
 use crate::{
     figures::{self, Drawing},
     plots::Band,
-    spec::plan_all,
 };
 
 /// Draw recorded runs: an experiment's figures and tables, or the weights of one run
@@ -36,15 +35,15 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Experiments {
-    /// Experiment files
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-
     #[command(flatten)]
     settings: Settings,
 
     #[command(flatten)]
     look: Look,
+
+    /// Draw the curves of all the experiments into one picture of this name
+    #[arg(long, value_name = "NAME")]
+    overlay: Option<String>,
 }
 
 /// How pictures look and where they go.
@@ -84,14 +83,19 @@ impl Args {
                 println!("{}", path.display());
             }
             None => {
-                let Experiments { files, settings, look } = self.experiments;
-                let plans = plan_all(&files, &settings.overrides()?)?;
+                let Experiments { settings, look, overlay } = self.experiments;
+                let plans = settings.plans()?;
                 let drawing = look.drawing(&settings);
-                for (experiment, runs) in &plans {
-                    for path in drawing.draw(experiment, runs)? {
-                        println!("{}", path.display());
+                let mut drawn = Vec::new();
+                match overlay {
+                    Some(name) => drawn.extend(drawing.overlay(&name, &plans)?),
+                    None => {
+                        for (experiment, runs) in &plans {
+                            drawn.extend(drawing.draw(experiment, runs)?);
+                        }
                     }
                 }
+                drawn.iter().for_each(|path| println!("{}", path.display()));
             }
         }
         Ok(())

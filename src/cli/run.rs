@@ -1,21 +1,15 @@
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 
 use super::options::{Computing, Settings};
 use crate::{
     record,
     runner::{self, Options},
-    spec::{PlannedRun, plan_all},
+    spec::PlannedRun,
 };
 
 /// Train every run of the given experiments that is not recorded yet
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Experiment files
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-
     #[command(flatten)]
     settings: Settings,
 
@@ -29,7 +23,7 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let plans = plan_all(&self.files, &self.settings.overrides()?)?;
+        let plans = self.settings.plans()?;
         let runs: Vec<PlannedRun> = plans.into_iter().flat_map(|(_, runs)| runs).collect();
         let options = self.computing.options(self.settings.results.clone());
         if self.dry_run {
@@ -67,6 +61,6 @@ fn dry_run(runs: &[PlannedRun], options: &Options) -> Result<()> {
         let state = if done { "recorded" } else { "to train" };
         println!("{state}  {}/{}  {}", run.experiment, run.id, runner::steps_text(&run.spec));
     }
-    println!("{} runs, {recorded} recorded, about {:.1} TFLOP to train", runs.len(), work / 1e12);
+    println!("{} runs, {recorded} recorded, {:.1} TFLOP of work left", runs.len(), work / 1e12);
     Ok(())
 }

@@ -8,30 +8,32 @@ use crate::{
 /// Latents `z` of every sample, `(n, d)`.
 pub fn draw(spec: &DataSpec, draws: &mut dyn Draws) -> Array2<f64> {
     let (n, d) = (spec.samples, spec.d);
-    let mut sample: Box<dyn FnMut(&mut dyn Draws) -> Vec<f64>> = match spec.latents {
-        Latents::Symmetric { sparsity } => Box::new(move |draws| symmetric(draws, d, sparsity)),
-        Latents::Binary { sparsity } => {
-            Box::new(move |draws| (0..d).map(|_| f64::from(draws.uniform() < sparsity)).collect())
-        }
+    // Where every sample is a permutation of one vector, that vector.
+    let base = match spec.latents {
+        Latents::FixedSupport { sparsity } => fixed_support(d, sparsity),
         Latents::OneHot { sign: OneHotSign::Common } => {
-            // The authors shuffle (number of -1, number of +1) = (0, 1), then one base vector per sample.
+            // The authors shuffle (number of -1, number of +1) = (0, 1).
             let negative = permuted(draws, &[0, 1])[0] == 1;
             let mut base = vec![0.0; d];
             base[0] = if negative { -1.0 } else { 1.0 };
-            Box::new(move |draws| permuted(draws, &base))
+            base
         }
-        Latents::OneHot { sign } => Box::new(move |draws| {
-            let mut z = vec![0.0; d];
-            z[draws.below(d)] = if sign == OneHotSign::Random && draws.below(2) == 0 { -1.0 } else { 1.0 };
-            z
-        }),
-        Latents::FixedSupport { sparsity } => {
-            let base = fixed_support(d, sparsity);
-            Box::new(move |draws| permuted(draws, &base))
-        }
+        _ => Vec::new(),
     };
-    let values: Vec<f64> = (0..n).flat_map(|_| sample(draws)).collect();
+    let mut sample = || match spec.latents {
+        Latents::Symmetric { sparsity } => symmetric(draws, d, sparsity),
+        Latents::Binary { sparsity } => (0..d).map(|_| f64::from(draws.uniform() < sparsity)).collect(),
+        Latents::FixedSupport { .. } | Latents::OneHot { sign: OneHotSign::Common } => permuted(draws, &base),
+        Latents::OneHot { sign } => one_hot(draws, d, sign == OneHotSign::Random),
+    };
+    let values: Vec<f64> = (0..n).flat_map(|_| sample()).collect();
     Array2::from_shape_vec((n, d), values).expect("d values for each sample")
+}
+
+fn one_hot(draws: &mut dyn Draws, d: usize, random_sign: bool) -> Vec<f64> {
+    let mut z = vec![0.0; d];
+    z[draws.below(d)] = if random_sign && draws.below(2) == 0 { -1.0 } else { 1.0 };
+    z
 }
 
 /// +-1 with probability `sparsity / 2` each, redrawn until one entry is non-zero.

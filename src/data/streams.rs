@@ -16,7 +16,14 @@ use crate::{
 #[derive(Clone)]
 pub enum RunStreams {
     Native(Key),
-    Authors { numpy: RandomState, torch: Generator },
+    Authors(Box<AuthorsStreams>),
+}
+
+/// The generators that the authors' scripts seed alike.
+#[derive(Clone)]
+pub struct AuthorsStreams {
+    numpy: RandomState,
+    torch: Generator,
 }
 
 /// Mask bits of a batch, `ceil(p / 64)` words for each pair of views.
@@ -36,7 +43,10 @@ impl RunStreams {
     pub fn new(random: Random, seed: u64) -> Self {
         match random {
             Random::Native => Self::Native(Key::from_seed(seed)),
-            Random::Authors => Self::Authors { numpy: RandomState::new(seed as u32), torch: Generator::new(seed) },
+            Random::Authors => {
+                let (numpy, torch) = (RandomState::new(seed as u32), Generator::new(seed));
+                Self::Authors(Box::new(AuthorsStreams { numpy, torch }))
+            }
         }
     }
 
@@ -45,7 +55,7 @@ impl RunStreams {
     pub fn draws(&mut self, purpose: Purpose, index: u64) -> Box<dyn Draws + '_> {
         match self {
             Self::Native(key) => Box::new(key.derive(purpose).derive(index).stream()),
-            Self::Authors { numpy, .. } => Box::new(numpy),
+            Self::Authors(streams) => Box::new(&mut streams.numpy),
         }
     }
 
@@ -58,8 +68,8 @@ impl RunStreams {
                 let mut draw = |n: usize| (0..n).map(|_| bound * (2.0 * stream.uniform() - 1.0)).collect();
                 (draw(outputs * inputs), bias.then(|| draw(outputs)))
             }
-            Self::Authors { torch, .. } => {
-                let (weight, bias) = torch.linear_init(inputs, outputs, bias);
+            Self::Authors(streams) => {
+                let (weight, bias) = streams.torch.linear_init(inputs, outputs, bias);
                 let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
                 (widen(weight), bias.map(widen))
             }
@@ -74,9 +84,10 @@ impl RunStreams {
                 let mut stream = key.derive(Purpose::LinearInit).derive(index).stream();
                 (0..m).map(|_| bound * (2.0 * stream.uniform() - 1.0)).collect()
             }
-            Self::Authors { torch, .. } => {
+            Self::Authors(streams) => {
                 // `(2 * torch.rand - 1) * k`, in single precision.
-                (0..m).map(|_| f64::from((2.0 * torch.uniform_f32(0.0, 1.0) - 1.0) * bound as f32)).collect()
+                let mut uniform = || streams.torch.uniform_f32(0.0, 1.0);
+                (0..m).map(|_| f64::from((2.0 * uniform() - 1.0) * bound as f32)).collect()
             }
         }
     }
@@ -89,7 +100,7 @@ impl RunStreams {
                 shuffle(&mut key.derive(Purpose::EpochOrder).derive(epoch as u64).stream(), &mut order);
                 order
             }
-            Self::Authors { torch, .. } => torch.epoch_order(n).into_iter().map(|i| i as u32).collect(),
+            Self::Authors(streams) => streams.torch.epoch_order(n).into_iter().map(|i| i as u32).collect(),
         }
     }
 
@@ -112,10 +123,10 @@ impl RunStreams {
                     Masks::Shared => with_complement(drawn(Purpose::View1, 1).repeat(rows)),
                 }
             }
-            Self::Authors { numpy, .. } => {
+            Self::Authors(streams) => {
                 let mut mask = |keep: f64| {
                     let mut bits = vec![0u64; words];
-                    numpy.mask_diagonal(p, keep, |j, kept| bits[j / 64] |= u64::from(kept) << (j % 64));
+                    streams.numpy.mask_diagonal(p, keep, |j, kept| bits[j / 64] |= u64::from(kept) << (j % 64));
                     bits
                 };
                 let keep = 1.0 - views.masking_prob;

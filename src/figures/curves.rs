@@ -4,7 +4,7 @@ use super::Series;
 use crate::{
     input_error,
     metrics::COLUMNS,
-    plots::{Band, Curve, Dash, Figure, LineStyle, Panel},
+    plots::{Band, Curve, Figure, Panel},
 };
 
 /// One panel for each column of `metrics.csv`, one curve for each series.
@@ -25,9 +25,9 @@ fn panel(column: &str, series: &[Series]) -> Result<Panel> {
         return Err(input_error!("{}", crate::spec::unknown("column", column, &COLUMNS)));
     }
     let mut curves = Vec::new();
-    for (place, series) in series.iter().enumerate() {
+    for series in series {
         let Some((x, runs)) = measured(series, column) else { continue };
-        curves.push(Curve { label: series.label.clone(), style: style(&series.label, place), x, runs });
+        curves.push(Curve { label: series.label.clone(), style: series.style, x, runs });
     }
     if curves.is_empty() {
         bail!("no run has a value in the column {column}");
@@ -51,12 +51,6 @@ fn measured(series: &Series, column: &str) -> Option<(Vec<f64>, Vec<Vec<f64>>)> 
     let kept: Vec<usize> = (0..rows).filter(|&row| columns.iter().any(|values| values[row].is_finite())).collect();
     let at = |values: &[f64]| kept.iter().map(|&row| values[row]).collect::<Vec<f64>>();
     (!kept.is_empty()).then(|| (at(epochs), columns.iter().map(|values| at(values)).collect()))
-}
-
-/// Curves of one arm share a dash, so that a figure of two methods at three settings can be read.
-fn style(label: &str, place: usize) -> LineStyle {
-    let dash = if label.contains("CL") && !label.contains("NCL") { Dash::Dashed } else { Dash::Solid };
-    LineStyle::new(place, dash)
 }
 
 /// What a column is called on an axis.

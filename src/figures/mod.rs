@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::{
-    plots::Band,
+    plots::{Band, Dash, LineStyle},
     record::{Metrics, run_folder, write_whole},
     spec::{Experiment, PlannedRun, RunSpec},
 };
@@ -34,6 +34,7 @@ pub struct Drawing {
 /// Runs of one setting: they differ in the seed only.
 struct Series {
     label: String,
+    style: LineStyle,
     runs: Vec<Metrics>,
 }
 
@@ -41,18 +42,8 @@ impl Drawing {
     /// Draws the experiment's figures and tables from its recorded runs, and names the files written.
     pub fn draw(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
         let series = self.read(runs)?;
-        let subtitle = subtitle(runs);
         let watermark = self.watermark(runs);
-        let mut files = Vec::new();
-        std::fs::create_dir_all(self.folder())
-            .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))?;
-        let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(String::from);
-        for (suffix, columns) in [("", experiment.panels.as_slice()), ("-all", &all)] {
-            let path = self.picture(&format!("{}{suffix}", experiment.name));
-            let figure = curves::figure(&experiment.title, &subtitle, columns, &series, self.band, watermark.clone())?;
-            figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
-            files.push(path);
-        }
+        let mut files = self.draw_curves(&experiment.name, &experiment.title, &experiment.panels, runs, &series)?;
         if let Some(spec) = &experiment.table {
             let table = Table::new(&experiment.title, spec, &series, watermark);
             for (ending, text) in [("md", table.markdown()), ("csv", table.csv()?), ("txt", table.text())] {
@@ -64,16 +55,59 @@ impl Drawing {
         Ok(files)
     }
 
+    /// Draws the curves of several experiments into the same panels, those of the first, as `name`.
+    pub fn overlay(&self, name: &str, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<Vec<PathBuf>> {
+        let (mut series, mut all) = (Vec::new(), Vec::new());
+        for (place, (experiment, runs)) in plans.iter().enumerate() {
+            let of = |series: Series| Series {
+                label: format!("{}: {}", experiment.name, series.label),
+                style: LineStyle::new(series.style.color, DASHES[place % DASHES.len()]),
+                ..series
+            };
+            series.extend(self.read(runs)?.into_iter().map(of));
+            all.extend_from_slice(runs);
+        }
+        let names: Vec<&str> = plans.iter().map(|(experiment, _)| experiment.name.as_str()).collect();
+        let panels = plans.first().map(|(experiment, _)| experiment.panels.clone()).unwrap_or_default();
+        self.draw_curves(name, &names.join(" and "), &panels, &all, &series)
+    }
+
+    /// The main panels as `name`, and all of max-cosine and the loss as `name-all`.
+    fn draw_curves(
+        &self,
+        name: &str,
+        title: &str,
+        panels: &[String],
+        runs: &[PlannedRun],
+        series: &[Series],
+    ) -> Result<Vec<PathBuf>> {
+        std::fs::create_dir_all(self.folder())
+            .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))?;
+        let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(String::from);
+        let mut files = Vec::new();
+        for (suffix, columns) in [("", panels), ("-all", &all)] {
+            let path = self.picture(&format!("{name}{suffix}"));
+            let figure = curves::figure(title, &subtitle(runs), columns, series, self.band, self.watermark(runs))?;
+            figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
+            files.push(path);
+        }
+        Ok(files)
+    }
+
     /// The recorded metrics of the runs, by label, in the order of the plan.
     fn read(&self, runs: &[PlannedRun]) -> Result<Vec<Series>> {
         let mut series: Vec<Series> = Vec::new();
+        let arms = runs.iter().map(|run| run.arm + 1).max().unwrap_or(1);
         for run in runs {
             let folder = run_folder(&self.results, run);
             let metrics = Metrics::read(&folder.join("metrics.csv"))
                 .with_context(|| format!("run {}/{} is not recorded; train it first", run.experiment, run.id))?;
             match series.iter_mut().find(|series| series.label == run.label) {
                 Some(series) => series.runs.push(metrics),
-                None => series.push(Series { label: run.label.clone(), runs: vec![metrics] }),
+                None => {
+                    let style = style(run, arms);
+                    series.push(Series { label: run.label.clone(), style, runs: vec![metrics] });
+                }
             }
         }
         Ok(series)
@@ -91,6 +125,16 @@ impl Drawing {
     fn watermark(&self, runs: &[PlannedRun]) -> Option<String> {
         let epochs = runs.iter().map(|run| run.spec.train.epochs).max()?;
         self.quick.then(|| format!("quick run: {epochs} epochs, not the paper's 8000"))
+    }
+}
+
+const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
+
+/// With several arms, a colour for each arm and a dash for each point of the grid; else a colour for each point.
+fn style(run: &PlannedRun, arms: usize) -> LineStyle {
+    match arms {
+        1 => LineStyle::new(run.point, Dash::Solid),
+        _ => LineStyle::new(run.arm, DASHES[run.point % DASHES.len()]),
     }
 }
 

@@ -16,10 +16,10 @@ pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
     let record = read_run(folder)?;
     let mut panels = Vec::new();
     for (name, title) in [
-        ("Wo.weight", "online encoder W^o"),
-        ("Wt.weight", "target encoder W^t"),
+        ("Wo.weight", "online encoder Wᵒ"),
+        ("Wt.weight", "target encoder Wᵗ"),
         ("Wproj.weight", "projector"),
-        ("Wp.weight", "predictor W^p"),
+        ("Wp.weight", "predictor Wᵖ"),
     ] {
         if let Some(weight) = matrix(&record, name) {
             panels.push(heatmap(title, "input", "neuron", &weight, ColorScale::Diverging { limit: None }));
@@ -31,12 +31,12 @@ pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
     let dictionary = Dataset::draw(&record.spec.data, &mut streams).dictionary;
     let matched = ordered(&cosines(&online, &dictionary).mapv(f64::abs));
     let scale = ColorScale::Sequential { low: 0.0, high: 1.0 };
-    panels.push(heatmap("|cos(W^o, M)|", "atom", "neuron, best matches first", &matched, scale));
+    panels.push(heatmap("|cos(Wᵒ, M)|", "atom", "neuron, best matches first", &matched, scale));
     let summary = &record.summary;
     Ok(HeatmapGrid {
         title: format!("{}, seed {}, after {} epochs", summary.label, summary.seed, summary.epochs),
         subtitle: format!("{}/{}", summary.experiment, summary.run),
-        columns: panels.len().min(3),
+        columns: if panels.len() > 3 { 2 } else { panels.len() },
         panels,
         ..HeatmapGrid::default()
     })

@@ -93,7 +93,7 @@ mod tests {
             self.0.next().expect("a number left to deal")
         }
         fn normal(&mut self) -> f64 {
-            unimplemented!("not needed here")
+            unreachable!("not needed here")
         }
         fn below(&mut self, n: usize) -> usize {
             (self.uniform() * n as f64) as usize

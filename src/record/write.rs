@@ -99,12 +99,17 @@ pub fn write_run(
         sync(&folder.join("summary.json"), (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())
     };
     fill(temporary.path()).with_context(|| format!("cannot write the run {}", folder.display()))?;
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot replace {}", folder.display()))?;
-    }
     let finished = temporary.keep();
     make_readable(&finished)?;
-    fs::rename(&finished, &folder).with_context(|| format!("cannot name the run {}", folder.display()))?;
+    let place = || -> io::Result<()> {
+        // An older record steps aside first, so that at every moment one of the two is there.
+        let aside = tempfile::Builder::new().prefix(&format!(".{}.", run.id)).tempdir_in(&parent)?;
+        if folder.exists() {
+            fs::rename(&folder, aside.path().join("replaced"))?;
+        }
+        fs::rename(&finished, &folder)
+    };
+    place().with_context(|| format!("cannot name the run {}", folder.display()))?;
     Ok(folder)
 }
 

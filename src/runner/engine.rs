@@ -6,6 +6,7 @@ use tch::Device;
 use crate::{
     autograd::AutogradEngine,
     engine::{Engine, Member},
+    fused::FusedEngine,
     input_error,
     spec::RunSpec,
 };
@@ -52,10 +53,15 @@ impl Chosen {
 
 impl EngineChoice {
     /// The engine for a run on a device; asking for the fused one where it does not apply is an error.
-    pub fn choose(self, _spec: &RunSpec, _device: Device) -> Result<Chosen> {
+    pub fn choose(self, spec: &RunSpec, device: Device) -> Result<Chosen> {
+        let fused = device == Device::Cpu && FusedEngine::supports(spec);
         match self {
+            Self::Auto if fused => Ok(Chosen::Fused),
             Self::Autograd | Self::Auto => Ok(Chosen::Autograd),
-            Self::Fused => Err(input_error!("--engine fused: not available")),
+            Self::Fused if fused => Ok(Chosen::Fused),
+            Self::Fused => Err(input_error!(
+                "--engine fused computes in float32 on the CPU, without the idle parts of the authors' models; use autograd"
+            )),
         }
     }
 }
@@ -63,6 +69,7 @@ impl EngineChoice {
 /// Builds the engine for the members of a cohort.
 pub fn build(chosen: Chosen, members: &[Member], device: Device) -> Result<Box<dyn Engine>> {
     match chosen {
-        Chosen::Autograd | Chosen::Fused => Ok(Box::new(AutogradEngine::new(members, device)?)),
+        Chosen::Autograd => Ok(Box::new(AutogradEngine::new(members, device)?)),
+        Chosen::Fused => Ok(Box::new(FusedEngine::new(members)?)),
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_yaml::Value;
 
 use super::{
@@ -61,16 +61,12 @@ pub struct PlannedRun {
     pub id: String,
     /// What tells its curve from the others: arm and grid values. Runs that differ in the seed only share it.
     pub label: String,
+    /// Which of the experiment's arms it belongs to, and which of the grid's points.
+    pub arm: usize,
+    pub point: usize,
     pub spec: Arc<RunSpec>,
     /// Parameters to start from instead of the drawn ones.
     pub start: Option<Arc<StateDict>>,
-}
-
-/// Where a run stands in its experiment, as `summary.json` keeps it.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Place {
-    pub experiment: String,
-    pub label: String,
 }
 
 fn empty() -> Value {
@@ -112,8 +108,8 @@ impl Experiment {
         let arms = if self.arms.is_empty() { &nothing } else { &self.arms };
         let seeds = overrides.seeds.as_ref().unwrap_or(&self.seeds);
         let mut runs = Vec::new();
-        for (arm, settings) in arms {
-            for point in self.points() {
+        for (arm_index, (arm, settings)) in arms.iter().enumerate() {
+            for (point_index, point) in self.points().into_iter().enumerate() {
                 let label = label(arm, &point);
                 let layers: Vec<Value> =
                     point.iter().map(|(path, value)| tree::at_path(path, (*value).clone())).collect();
@@ -129,6 +125,8 @@ impl Experiment {
                         experiment: self.name.clone(),
                         id,
                         label: label.clone(),
+                        arm: arm_index,
+                        point: point_index,
                         spec: Arc::new(spec),
                         start: None,
                     });

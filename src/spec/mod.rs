@@ -12,7 +12,7 @@ pub mod tree;
 mod validate;
 
 pub use error::{InputError, nearest, unknown};
-pub use experiment::{Experiment, Place, PlannedRun, TableSpec, plan_all};
+pub use experiment::{Experiment, PlannedRun, TableSpec, plan_all};
 pub use id::run_id;
 pub use input::Overrides;
 pub use lines::Lines;

@@ -2,11 +2,14 @@
 
 use super::{
     Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
-    RunSpec, Turns, resolve::Fault,
+    Random, RunSpec, Turns, resolve::Fault,
 };
 
 /// Checks ranges and combinations; the fault names the key to change and what would be valid.
 pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
+    ensure(spec.random == Random::Native || u32::try_from(spec.seed).is_ok(), "seed", || {
+        format!("NumPy's generator takes seeds below 2^32, not {}", spec.seed)
+    })?;
     data(spec)?;
     model(spec)?;
     loss(spec)?;

@@ -1,0 +1,94 @@
+# Two commands matter: `make figures` and `make test`. Each target makes what it needs and says what it does.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# What to change on the command line, as in `make figures SCALE=quick`.
+SCALE   ?= full
+JOBS    ?=
+DEVICE  ?= auto
+RESULTS ?= results
+PLOTS   ?= plots
+# lean: what the program needs on a CPU (1.3 GB); full: CUDA and `import torch` too (5 GB).
+TORCH   ?= lean
+PYTHON  ?= python3
+# More arguments for pip, such as --index-url or --find-links.
+PIP_ARGS ?=
+
+TORCH_VERSION := 2.11.0
+NUMPY := "numpy==2.4.6; python_version >= '3.11'" "numpy==2.2.6; python_version < '3.11'"
+LANDSCAPE := target/release/landscape
+EXPERIMENTS := $(sort $(wildcard experiments/*.yaml))
+
+# A libtorch of your own replaces the one from pip.
+ifdef LIBTORCH
+  SETUP :=
+else
+  SETUP := .venv/setup-$(TORCH)
+endif
+
+RUN_FLAGS := $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --results $(RESULTS) --plots $(PLOTS)
+ifeq ($(SCALE),quick)
+  RUN_FLAGS += --quick
+else ifneq ($(SCALE),full)
+  $(error SCALE is $(SCALE), but it is full or quick)
+endif
+
+.PHONY: help
+help: ## Say what the targets are
+	@echo "make TARGET, where TARGET is one of"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@echo "Variables: SCALE=full|quick  JOBS=n  DEVICE=auto|cpu|cuda[:n]  RESULTS=dir  PLOTS=dir"
+	@echo "           TORCH=lean|full  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
+
+.PHONY: setup
+setup: $(SETUP) ## Install libtorch into .venv (1 to 3 minutes, once)
+
+.venv/bin/python:
+	@echo "== making .venv (a few seconds)"
+	$(PYTHON) -m venv .venv
+
+.venv/setup-lean: | .venv/bin/python
+	@if [ -e .venv/setup-full ]; then touch $@; exit 0; fi
+	@echo "== installing PyTorch $(TORCH_VERSION) for the CPU into .venv (about half a minute, 1.3 GB)"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps \
+	  torch==$(TORCH_VERSION) nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 $(NUMPY)
+	@$(MAKE) --no-print-directory .venv/libtorch
+	@touch $@
+
+.venv/setup-full: | .venv/bin/python
+	@echo "== installing PyTorch $(TORCH_VERSION) with CUDA into .venv (about three minutes, 5 GB)"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
+	  torch==$(TORCH_VERSION) $(NUMPY)
+	@$(MAKE) --no-print-directory .venv/libtorch
+	@touch $@
+
+# A link whose path does not depend on Python's version; .cargo/config.toml points at it.
+.venv/libtorch: | .venv/bin/python
+	@ln -sfn "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch" $@
+
+.PHONY: build
+build: setup ## Compile the program (6 to 10 minutes the first time: libtorch's bindings are C++)
+	@[ -x $(LANDSCAPE) ] || echo "== compiling (6 to 10 minutes the first time, seconds after that)"
+	cargo build --release --locked
+
+.PHONY: figures
+figures: build ## Train what is missing and draw every figure and table of the paper into plots/
+	@echo "== training and drawing at $(SCALE) scale"
+	$(LANDSCAPE) figures $(EXPERIMENTS) $(RUN_FLAGS)
+
+.PHONY: test
+test: setup ## Run all tests (compiles first; then a minute or two)
+	@echo "== testing"
+	cargo test --release --locked
+
+.PHONY: lint
+lint: setup ## Check formatting, clippy and the documentation's links
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+
+.PHONY: clean
+clean: ## Remove what was built; results, plots and .venv stay
+	cargo clean

@@ -1,0 +1,208 @@
+//! A network with its loss: forward and backward through the branches that see the two views.
+
+use std::ops::Range;
+
+use super::{
+    Matrix,
+    layer::{Layer, Trace},
+    losses::{inner_product, l2, negative_cosine},
+    nt_xent::{Contrast, NtXent},
+    parameters::Parameters,
+    reduce,
+};
+use crate::{
+    engine::Turn,
+    models::{online_layers, predictor_name, projector_layer, target_layers},
+    spec::{Family, LossSpec, ModelSpec, Projector},
+};
+
+/// Layers one after the other.
+#[derive(Clone, Debug)]
+struct Chain(Vec<Layer>);
+
+/// The chains of a model, and the loss between their ends.
+///
+/// All families fit one scheme. View 1 and view 2 each run through a branch: encoder and projector, the online and the
+/// target encoder being different branches and SimCLR's and SimSiam's the same one. Either the contrastive loss takes
+/// both ends, or each learning branch's end, through the predictor, is compared with the other's under stop gradient.
+#[derive(Clone, Debug)]
+pub struct Network {
+    branches: [Chain; 2],
+    predictor: Chain,
+    loss: LossSpec,
+    family: Family,
+    /// Depth of the encoder, whose end is the representation.
+    layers: usize,
+    /// Places of W^o and W^t, for the penalty of Eq. 7.
+    penalized: Vec<Range<usize>>,
+}
+
+/// Memory of a step, shared by all runs of an engine.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The views, `(p, B)`.
+    pub views: [Matrix; 2],
+    branches: [Vec<Trace>; 2],
+    predictor: Vec<Trace>,
+    gradients: [Matrix; 2],
+    spare: Matrix,
+    nt_xent: Option<NtXent>,
+}
+
+impl Network {
+    /// The model that the settings describe, on parameters of its layout.
+    pub fn new(model: &ModelSpec, loss: LossSpec, parameters: &Parameters) -> Self {
+        let encoder = |names: &[_]| -> Vec<Layer> {
+            names.iter().map(|&names| Layer::hidden(model, names, parameters)).collect()
+        };
+        let mut online = encoder(online_layers(model));
+        online.extend(projector_layer(model).map(|names| match model.projector {
+            Projector::Hidden => Layer::hidden(model, names, parameters),
+            _ => Layer::linear(names.linear, parameters),
+        }));
+        let target = match target_layers(model) {
+            [] => online.clone(),
+            names => encoder(names),
+        };
+        let predictor = predictor_name(model).map(|name| Layer::linear(name, parameters)).into_iter().collect();
+        let penalized = ["Wo.weight", "Wt.weight"].into_iter().filter_map(|name| parameters.place(name)).collect();
+        Self {
+            branches: [Chain(online), Chain(target)],
+            predictor: Chain(predictor),
+            loss,
+            family: model.family,
+            layers: model.layers,
+            penalized,
+        }
+    }
+
+    pub fn workspace(&self) -> Workspace {
+        let nt_xent = match self.loss {
+            LossSpec::NtXent { temperature } => Some(NtXent::new(Contrast::AllViews, temperature)),
+            LossSpec::AsymmetricNtXent { temperature } => Some(NtXent::new(Contrast::FirstAgainstSecond, temperature)),
+            _ => None,
+        };
+        Workspace {
+            views: Default::default(),
+            branches: self.branches.each_ref().map(Chain::traces),
+            predictor: self.predictor.traces(),
+            gradients: Default::default(),
+            spare: Matrix::default(),
+            nt_xent,
+        }
+    }
+
+    /// Loss of the views in `work`; its gradient replaces that in `parameters`, and batch norm's statistics move.
+    ///
+    /// Parameters that do not learn in this turn may be left without a gradient.
+    pub fn backpropagate(&self, parameters: &mut Parameters, turn: Turn, work: &mut Workspace) -> f64 {
+        let Workspace { views, branches: traces, predictor, gradients, spare, nt_xent } = work;
+        let (values, sums) = (&mut parameters.values, &mut parameters.gradients);
+        sums.fill(0.0);
+        for view in [0, 1] {
+            self.branches[view].forward(values, &views[view], &mut traces[view]);
+        }
+        let traces = &*traces;
+        let ends = [0, 1].map(|view| end(&views[view], &traces[view]));
+        if let Some(nt_xent) = nt_xent {
+            let loss = nt_xent.loss(ends, gradients);
+            for view in [0, 1] {
+                let passed = (&views[view], traces[view].as_slice());
+                self.branches[view].backward(values, sums, passed, (&mut gradients[view], spare), false);
+            }
+            return loss;
+        }
+        let learners: &[usize] = match (self.family, turn) {
+            (Family::NonContrastive, Turn::Online) => &[0],
+            (Family::NonContrastive, Turn::Target) => &[1],
+            _ => &[0, 1],
+        };
+        let share = 1.0 / learners.len() as f64;
+        let gradient = &mut gradients[0];
+        let mut loss = 0.0;
+        for &learner in learners {
+            self.predictor.forward(values, ends[learner], predictor);
+            loss += share * self.distance(end(ends[learner], predictor), ends[1 - learner], gradient);
+            if share != 1.0 {
+                gradient.as_mut_slice().iter_mut().for_each(|gradient| *gradient *= share as f32);
+            }
+            self.predictor.backward(values, sums, (ends[learner], predictor), (gradient, spare), true);
+            let passed = (&views[learner], traces[learner].as_slice());
+            self.branches[learner].backward(values, sums, passed, (gradient, spare), false);
+        }
+        loss + self.penalize(values, sums)
+    }
+
+    /// The encoder's output for view 1 at the last [`Self::backpropagate`], `(m, B)`.
+    pub fn representation<'a>(&self, work: &'a mut Workspace) -> &'a mut Matrix {
+        &mut work.branches[0][self.layers - 1].output
+    }
+
+    /// Loss between a learner's prediction and the fixed end of the other branch; `gradient` is the prediction's.
+    fn distance(&self, prediction: &Matrix, teacher: &Matrix, gradient: &mut Matrix) -> f64 {
+        match self.loss {
+            LossSpec::InnerProduct { normalize, .. } => inner_product(prediction, teacher, normalize, gradient),
+            LossSpec::L2 { normalize, .. } => l2(prediction, teacher, normalize, gradient),
+            LossSpec::NegativeCosine => negative_cosine(prediction, teacher, gradient),
+            LossSpec::NtXent { .. } | LossSpec::AsymmetricNtXent { .. } => unreachable!("needs all samples at once"),
+        }
+    }
+
+    /// `c/2 (|W^o|^2 + |W^t|^2)` of Eq. 7 and 13, its gradient added.
+    fn penalize(&self, values: &[f32], sums: &mut [f32]) -> f64 {
+        let (LossSpec::L2 { weight_penalty: c, .. } | LossSpec::InnerProduct { weight_penalty: c, .. }) = self.loss
+        else {
+            return 0.0;
+        };
+        if c == 0.0 {
+            return 0.0;
+        }
+        let mut squares = 0.0;
+        for range in &self.penalized {
+            let weight = &values[range.clone()];
+            squares += reduce::dot(weight, weight);
+            sums[range.clone()].iter_mut().zip(weight).for_each(|(sum, w)| *sum += c as f32 * w);
+        }
+        c / 2.0 * squares
+    }
+}
+
+impl Chain {
+    /// Room for the layers' traces.
+    fn traces(&self) -> Vec<Trace> {
+        vec![Trace::default(); self.0.len()]
+    }
+
+    fn forward(&self, values: &mut [f32], input: &Matrix, traces: &mut [Trace]) {
+        let mut input = input;
+        for (layer, trace) in self.0.iter().zip(traces) {
+            layer.forward(values, input, trace);
+            input = &trace.output;
+        }
+    }
+
+    /// Takes `gradient` from the chain's end back to its input or, unless that is wanted, to the first linear map.
+    fn backward(
+        &self,
+        values: &[f32],
+        sums: &mut [f32],
+        (input, traces): (&Matrix, &[Trace]),
+        (gradient, spare): (&mut Matrix, &mut Matrix),
+        to_input: bool,
+    ) {
+        for (k, layer) in self.0.iter().enumerate().rev() {
+            let input = end(input, &traces[..k]);
+            if k > 0 || to_input {
+                layer.backward(values, sums, (input, &traces[k]), gradient, Some(&mut *spare));
+                std::mem::swap(gradient, spare);
+            } else {
+                layer.backward(values, sums, (input, &traces[k]), gradient, None);
+            }
+        }
+    }
+}
+
+/// What a chain makes of its input: the last layer's output, or the input itself where there is no layer.
+fn end<'a>(input: &'a Matrix, traces: &'a [Trace]) -> &'a Matrix {
+    traces.last().map_or(input, |trace| &trace.output)
+}

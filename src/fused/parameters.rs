@@ -1,0 +1,86 @@
+use std::ops::Range;
+
+use anyhow::{Context, Result, ensure};
+use ndarray::ArrayD;
+
+use crate::{
+    engine::Turn,
+    models::{Parameter, StateDict},
+};
+
+/// Parameters and buffers of one run, one after the other in layout order, and their gradients beside them.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    pub values: Vec<f32>,
+    /// Of the last backward pass, place by place as in `values`; zero where it did not go.
+    pub gradients: Vec<f32>,
+    /// Every parameter with its place.
+    pub places: Vec<(Parameter, Range<usize>)>,
+}
+
+impl Parameters {
+    /// Fails where the state lacks a tensor of the layout or has it in another shape.
+    pub fn new(layout: Vec<Parameter>, state: &StateDict) -> Result<Self> {
+        let mut length = 0;
+        let place = |parameter: Parameter| {
+            let start = length;
+            length += parameter.shape.iter().product::<usize>();
+            (parameter, start..length)
+        };
+        let places = layout.into_iter().map(place).collect();
+        let mut parameters = Self { values: vec![0.0; length], gradients: vec![0.0; length], places };
+        parameters.load(state)?;
+        Ok(parameters)
+    }
+
+    /// Replaces every value. Fails as [`Self::new`] does, and then changes nothing.
+    pub fn load(&mut self, state: &StateDict) -> Result<()> {
+        let mut values = Vec::with_capacity(self.values.len());
+        for (Parameter { name, shape, .. }, _) in &self.places {
+            let value = state.get(name).with_context(|| format!("the state has no {name}"))?;
+            ensure!(value.shape() == shape, "{name} has shape {:?}, but the model needs {shape:?}", value.shape());
+            values.extend(value.iter().map(|&value| value as f32));
+        }
+        self.values = values;
+        Ok(())
+    }
+
+    /// A parameter and its place; none where the model does not have it.
+    pub fn find(&self, name: &str) -> Option<(&Parameter, Range<usize>)> {
+        let found = self.places.iter().find(|(parameter, _)| parameter.name == name);
+        found.map(|(parameter, place)| (parameter, place.clone()))
+    }
+
+    /// Place of a parameter; none where the model does not have it.
+    pub fn place(&self, name: &str) -> Option<Range<usize>> {
+        self.find(name).map(|(_, place)| place)
+    }
+
+    /// Parameters and buffers as they are now.
+    pub fn state(&self) -> StateDict {
+        let named = |(parameter, place): &(Parameter, Range<usize>)| {
+            (parameter.name.clone(), array(parameter, &self.values[place.clone()]))
+        };
+        self.places.iter().map(named).collect()
+    }
+
+    /// One parameter as it is now.
+    pub fn value(&self, name: &str) -> Result<ArrayD<f64>> {
+        let (parameter, place) = self.find(name).with_context(|| format!("the model has no parameter {name}"))?;
+        Ok(array(parameter, &self.values[place]))
+    }
+
+    /// Gradients of the parameters that learn in this turn.
+    pub fn gradients(&self, turn: Turn) -> StateDict {
+        let learning = self.places.iter().filter(|(parameter, _)| parameter.learns(turn));
+        let named = |(parameter, place): &(Parameter, Range<usize>)| {
+            (parameter.name.clone(), array(parameter, &self.gradients[place.clone()]))
+        };
+        learning.map(named).collect()
+    }
+}
+
+fn array(parameter: &Parameter, values: &[f32]) -> ArrayD<f64> {
+    let values = values.iter().map(|&value| f64::from(value)).collect();
+    ArrayD::from_shape_vec(parameter.shape.clone(), values).expect("a place is as long as its shape says")
+}
