@@ -219,8 +219,8 @@ fn backward_rows(layer: &Layer, values: &[f32], gradients: &mut [f32], trace: &T
             }
         };
         if let Some(bias) = &layer.bias {
-            // Two parts, each rounded to single precision as in PyTorch: a dead sample's gradient, divided by a length of
-            // 1e-12, may have opposite signs in them and then has to cancel.
+            // Two parts, each rounded to single precision as in PyTorch: the gradient of a dead sample, divided by a
+            // length of 1e-12, may have opposite signs in them and then has to cancel.
             let gradient_bias = &mut gradients[bias.start + i];
             *gradient_bias += threshold as f32;
             if layer.adds_bias() {

@@ -2,9 +2,9 @@
 //!
 //! With unit embeddings `u_i` and `s_ij = <u_i, u_j>`, the loss is the mean over the anchors i of
 //! `ln sum_j exp(s_ij / t) - s_ip / t`, p the partner. Its gradient, `sum_j h_ij u_j` with
-//! `h_ij = exp(s_ij / t) (w_i + w_j)` and weights `w` from the sums, needs every similarity twice: once for the sums and
-//! once for the products. Similarities are symmetric, so only one tile of each mirrored pair is computed, kept, and used
-//! for both sides.
+//! `h_ij = exp(s_ij / t) (w_i + w_j)` and weights `w` from the sums, needs every similarity twice: once for the sums
+//! and once for the products. Similarities are symmetric, so only one tile of each mirrored pair is computed, kept, and
+//! used for both sides.
 
 use std::ops::Range;
 
