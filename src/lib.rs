@@ -9,6 +9,7 @@ pub mod data;
 pub mod engine;
 pub mod figures;
 pub mod fused;
+pub mod logs;
 pub mod losses;
 pub mod metrics;
 pub mod models;

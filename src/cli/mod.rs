@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::spec::InputError;
+use crate::{logs, spec::InputError};
 
 /// Contrastive and non-contrastive learning on sparse-coding data: the experiments of Pokle, Tian, Li and Risteski
 /// (AISTATS 2022), reproduced, and a laboratory for new ones.
@@ -41,6 +41,7 @@ enum Command {
 /// Runs the program: exit code 0 for success, 2 for wrong input, 1 for anything else that fails.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    logs::start_logger();
     let result = match cli.command {
         Command::Run(args) => args.execute(),
         Command::Authors(args) => args.execute(),

@@ -1,0 +1,22 @@
+use std::sync::LazyLock;
+
+use env_logger::{Builder, Env};
+use indicatif::MultiProgress;
+use indicatif_log_bridge::LogWrapper;
+
+/// Every progress bar is added to this, so that a message does not tear it.
+pub fn bars() -> &'static MultiProgress {
+    static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+    &BARS
+}
+
+/// Sends messages to stderr as `RUST_LOG` asks: `info` names each run's start and end, `debug` each checkpoint and what was
+/// planned, `trace` each measurement. Warnings and errors are shown where it is not set.
+pub fn start_logger() {
+    let logger = Builder::from_env(Env::default().default_filter_or("warn")).format_target(false).build();
+    let level = logger.filter();
+    // A second logger of this process would be a mistake of ours; the first one stays.
+    if LogWrapper::new(bars().clone(), logger).try_init().is_ok() {
+        log::set_max_level(level);
+    }
+}
