@@ -13,6 +13,8 @@ PLOTS   ?= plots
 # lean: what the program needs on a CPU (1.3 GB); full: CUDA and `import torch` too (5 GB).
 TORCH   ?= lean
 PYTHON  ?= python3
+# Kills of `make test-kill`.
+KILLS   ?= 200
 # More arguments for pip, such as --index-url or --find-links.
 PIP_ARGS ?=
 
@@ -82,6 +84,15 @@ figures: build ## Train what is missing and draw every figure and table of the p
 test: setup ## Run all tests (compiles first; then a minute or two)
 	@echo "== testing"
 	cargo test --release --locked
+
+.PHONY: test-kill
+test-kill: setup ## Kill a sweep KILLS times at random instants and compare its results (some minutes)
+	@echo "== killing a sweep $(KILLS) times"
+	LANDSCAPE_KILLS=$(KILLS) cargo test --release --locked --test kill -- --nocapture
+
+.PHONY: many-runs
+many-runs: build ## Time a sweep of 1000, 3000 and 10000 tiny runs (some minutes)
+	python3 scripts/many_runs.py
 
 .PHONY: lint
 lint: setup ## Check formatting, clippy and the documentation's links

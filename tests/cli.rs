@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path, time::SystemTime};
 
-use assert_cmd::Command;
 use predicates::{prelude::*, str::contains};
-use tempfile::TempDir;
+
+#[path = "common/bench.rs"]
+mod bench;
+use bench::Bench;
 
 const TINY: &str = "
 title: A tiny experiment
@@ -20,33 +22,6 @@ arms:
 seeds: 1..2
 table: { columns: [max_cosine, min_cosine], published: { NCL: [[0.5, 0.1], [0.4, 0.1]] } }
 ";
-
-struct Bench {
-    folder: TempDir,
-}
-
-impl Bench {
-    fn new(experiment: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("tiny.yaml"), experiment).unwrap();
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn landscape(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
-        Command::cargo_bin("landscape").unwrap().current_dir(&self.folder).args(arguments).assert()
-    }
-
-    fn runs(&self) -> Vec<std::path::PathBuf> {
-        let mut runs: Vec<_> =
-            fs::read_dir(self.path("results/tiny")).unwrap().map(|entry| entry.unwrap().path()).collect();
-        runs.sort();
-        runs
-    }
-}
 
 fn modified(run: &Path) -> SystemTime {
     fs::metadata(run.join("metrics.csv")).unwrap().modified().unwrap()
@@ -83,9 +58,7 @@ fn run_records_and_a_second_run_recomputes_nothing() {
 fn results_do_not_depend_on_jobs() {
     let bench = Bench::new(TINY);
     let metrics = |results: &str| -> Vec<String> {
-        let folder = bench.path(results).join("tiny");
-        let mut runs: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        runs.sort();
+        let runs = bench::runs(&bench.path(results).join("tiny"));
         runs.iter().map(|run| fs::read_to_string(run.join("metrics.csv")).unwrap()).collect()
     };
     bench.landscape(&["run", "tiny.yaml", "--results", "one", "--jobs", "1", "--dtype", "float64"]).success();
@@ -181,6 +154,9 @@ fn wrong_flags_are_refused_by_name() {
     refused(TINY, &["run", "tiny.yaml", "--device", "gpu"], &["--device", "cuda:N"]);
     refused(TINY, &["run", "tiny.yaml", "--dtype", "float16"], &["--dtype"]);
     refused(TINY, &["run", "tiny.yaml", "--jobs", "0"], &["--jobs"]);
+    refused(TINY, &["run", "tiny.yaml", "--cohort", "0"], &["--cohort"]);
+    refused(TINY, &["run", "tiny.yaml", "--checkpoint-every", "-1"], &["--checkpoint-every"]);
+    refused(TINY, &["run", "tiny.yaml", "--checkpoint-every", "soon"], &["--checkpoint-every", "such as 30"]);
     refused(TINY, &["run"], &["FILE"]);
     refused(TINY, &["plot", "tiny.yaml", "--band", "wide"], &["wide"]);
 }

@@ -7,7 +7,7 @@ use contrastive_landscape::{
     engine::{Engine, Member, Turn, Views},
     models::StateDict,
     random::{Draws, native::Key},
-    record::{Provenance, write_run, write_state},
+    record::{Finished, Log, Provenance, write_run, write_state},
     spec::{Dtype, PlannedRun, Turns, resolve},
     train::Cohort,
 };
@@ -31,6 +31,10 @@ const SETTINGS: [&str; 8] = [
     "{method: simclr-alter-aug, model: {batch_norm: idle}}",
     "{method: simsiam, dtype: float64}",
 ];
+
+fn finished<'a>(log: &'a Log, state: &'a StateDict, provenance: &'a Provenance) -> Finished<'a> {
+    Finished { log, state, wall_seconds: 0.0, runs_in_cohort: 1, resumed: 0, provenance }
+}
 
 #[test]
 fn a_plain_torch_module_gives_our_loss() {
@@ -62,7 +66,7 @@ fn a_plain_torch_module_gives_our_loss() {
             start: None,
         };
         let provenance = Provenance::here("autograd", "cpu");
-        let run = write_run(folder.path(), &run, &[], &state, 0.0, 1, &provenance).unwrap();
+        let run = write_run(folder.path(), &run, &finished(&Log::default(), &state, &provenance)).unwrap();
         let views = folder.path().join("views.safetensors");
         let both = StateDict::from_iter([("x1".into(), x1.clone().into_dyn()), ("x2".into(), x2.clone().into_dyn())]);
         write_state(&views, &both, Dtype::Float64).unwrap();

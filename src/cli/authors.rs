@@ -1,11 +1,11 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 
 use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
     input_error,
-    runner::{DeviceChoice, EngineChoice, Options},
+    runner::{DeviceChoice, EngineChoice, Interrupt, Options},
     spec::unknown,
 };
 
@@ -77,7 +77,11 @@ fn train(script: Script, line: &CommandLine) -> Result<()> {
         jobs: line.ours.jobs.map_or_else(cores, std::num::NonZero::get),
         device: line.ours.device.unwrap_or(DeviceChoice::Cpu),
         engine: line.ours.engine.unwrap_or(EngineChoice::Autograd),
+        cohort: None,
         force: true,
+        resume: !line.ours.force,
+        checkpoint_every: Duration::from_secs(30),
+        interrupt: Interrupt::default(),
     };
     let kept = plan.runs.len() - todo.len();
     if kept > 0 {

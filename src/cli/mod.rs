@@ -8,6 +8,7 @@ mod figures;
 mod methods;
 mod options;
 mod plot;
+mod results;
 mod run;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{logs, spec::InputError};
+use crate::{logs, runner::Interrupted, spec::InputError};
 
 /// Contrastive and non-contrastive learning on sparse-coding data: the experiments of Pokle, Tian, Li and Risteski
 /// (AISTATS 2022), reproduced, and a laboratory for new ones.
@@ -35,10 +36,12 @@ enum Command {
     Config(config::Args),
     Methods(methods::Args),
     Plot(plot::Args),
+    Results(results::Args),
     Doctor(doctor::Args),
 }
 
-/// Runs the program: exit code 0 for success, 2 for wrong input, 1 for anything else that fails.
+/// Runs the program: exit code 0 for success, 2 for wrong input, 75 for a sweep that was asked to stop and goes on when it
+/// is run again, 1 for anything else that fails.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logs::start_logger();
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),
         Command::Plot(args) => args.execute(),
+        Command::Results(args) => args.execute(),
         Command::Doctor(args) => args.execute(),
     };
     report(result)
@@ -61,8 +65,12 @@ fn report(result: Result<()>) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            let input = error.chain().any(|cause| cause.is::<InputError>());
-            ExitCode::from(if input { 2 } else { 1 })
+            let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
+            ExitCode::from(match () {
+                () if is(|cause| cause.is::<InputError>()) => 2,
+                () if is(|cause| cause.is::<Interrupted>()) => Interrupted::EXIT_CODE,
+                () => 1,
+            })
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Flags that several subcommands share.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use serde_yaml::Value;
@@ -78,9 +78,22 @@ pub struct Computing {
     #[arg(long, default_value = "auto")]
     engine: EngineChoice,
 
-    /// Run again what is recorded already
+    /// Runs trained side by side in a cohort, at most [default: 1 fused, up to 8 on a CPU, 1024 on a GPU]
+    #[arg(long, value_name = "N")]
+    cohort: Option<std::num::NonZero<usize>>,
+
+    /// Time between two checkpoints of a run, which a killed sweep goes on from; 0 for one after every epoch
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    checkpoint_every: Duration,
+
+    /// Run again what is recorded already, and from the start
     #[arg(long)]
     force: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("`{text}` is not a number of seconds, such as 30"))
 }
 
 impl Computing {
@@ -90,9 +103,13 @@ impl Computing {
         runner::Options {
             results,
             jobs: self.jobs.map_or_else(cores, std::num::NonZero::get),
+            cohort: self.cohort.map(std::num::NonZero::get),
             device: self.device,
             engine: self.engine,
             force: self.force,
+            resume: !self.force,
+            checkpoint_every: self.checkpoint_every,
+            interrupt: runner::Interrupt::default(),
         }
     }
 }

@@ -33,18 +33,31 @@ impl Args {
     }
 }
 
-/// Trains and reports; fails if a run failed.
+/// Trains and reports, and stops at a signal; fails if a run failed.
 pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
-    let outcome = runner::run(runs, options)?;
+    let signals = runner::Signals::listen()?;
+    let outcome = runner::run(runs, &Options { interrupt: signals.interrupt(), ..options.clone() })?;
     eprintln!(
         "{} runs trained, {} recorded before, {} failed; results in {}",
         outcome.trained,
-        outcome.kept,
+        outcome.kept + outcome.elsewhere,
         outcome.failures.len(),
         options.results.display()
     );
+    if outcome.elsewhere > 0 {
+        eprintln!("{} of the recorded runs by another process meanwhile", outcome.elsewhere);
+    }
+    if outcome.diverged > 0 {
+        eprintln!("{} runs diverged: see `diverged_at` in their summary.json", outcome.diverged);
+    }
     for failure in &outcome.failures {
         eprintln!("failed: {}: {:#}", failure.run, failure.error);
+    }
+    if let Some(interrupted) = outcome.interrupted {
+        return Err(interrupted.into());
+    }
+    if outcome.stopped > 0 {
+        bail!("{} runs were not begun, since nothing more can be written", outcome.stopped);
     }
     if !outcome.failures.is_empty() {
         bail!("{} of {} runs failed; the others are recorded", outcome.failures.len(), runs.len());

@@ -18,6 +18,16 @@ impl BatchSource {
         Self { streams, ranges: spec.batches(), spec, epoch: 0, order: Vec::new() }
     }
 
+    /// The streams that the batches are drawn from.
+    pub fn streams(&self) -> &RunStreams {
+        &self.streams
+    }
+
+    /// The streams, to be put where they stood between two epochs.
+    pub fn streams_mut(&mut self) -> &mut RunStreams {
+        &mut self.streams
+    }
+
     /// Shuffles the samples for an epoch. The authors' streams need every epoch to be begun in turn.
     pub fn begin_epoch(&mut self, epoch: usize) {
         self.epoch = epoch;

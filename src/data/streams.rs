@@ -1,6 +1,9 @@
+use anyhow::{Context, Result};
+
 use crate::{
     random::{
         Draws,
+        mt19937::Mt19937,
         native::{Bernoulli, Key, Purpose},
         numpy::RandomState,
         shuffle,
@@ -48,6 +51,27 @@ impl RunStreams {
                 Self::Authors(Box::new(AuthorsStreams { numpy, torch }))
             }
         }
+    }
+
+    /// Where the generators stand, for [`Self::restore`]. Our own streams are functions of the position: nothing to save.
+    pub fn save(&self) -> Vec<u32> {
+        match self {
+            Self::Native(_) => Vec::new(),
+            Self::Authors(streams) => [streams.torch.save(), streams.numpy.save()].concat(),
+        }
+    }
+
+    /// Puts the generators where they stood. Fails if the words are not what [`Self::save`] gives.
+    pub fn restore(&mut self, words: &[u32]) -> Result<()> {
+        match self {
+            Self::Native(_) if words.is_empty() => Some(()),
+            Self::Native(_) => None,
+            Self::Authors(streams) => words.split_at_checked(Mt19937::SAVED).and_then(|(torch, numpy)| {
+                (streams.torch, streams.numpy) = (Generator::restored(torch)?, RandomState::restored(numpy)?);
+                Some(())
+            }),
+        }
+        .context("these are not the states of the run's random generators")
     }
 
     /// The stream of a purpose; `index` tells apart several tensors of one purpose. The authors draw all of these

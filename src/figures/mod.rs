@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     plots::{Band, Dash, LineStyle},
-    record::{Metrics, run_folder, write_whole},
+    record::{Metrics, is_recorded, run_folder, write_whole},
     spec::{Experiment, PlannedRun, RunSpec},
 };
 
@@ -100,8 +100,13 @@ impl Drawing {
         let arms = runs.iter().map(|run| run.arm + 1).max().unwrap_or(1);
         for run in runs {
             let folder = run_folder(&self.results, run);
-            let metrics = Metrics::read(&folder.join("metrics.csv"))
-                .with_context(|| format!("run {}/{} is not recorded; train it first", run.experiment, run.id))?;
+            let metrics = Metrics::read(&folder.join("metrics.csv")).with_context(|| {
+                let trouble = match is_recorded(&self.results, run) {
+                    true => "is broken; `landscape results verify` says how",
+                    false => "is not recorded; train it first",
+                };
+                format!("run {}/{} {trouble}", run.experiment, run.id)
+            })?;
             match series.iter_mut().find(|series| series.label == run.label) {
                 Some(series) => series.runs.push(metrics),
                 None => {

@@ -57,6 +57,21 @@ impl Mt19937 {
         }
         self.next = end as usize;
     }
+
+    /// Number of words of a saved state.
+    pub const SAVED: usize = N + 1;
+
+    /// The state: the block and the place in it.
+    pub fn save(&self) -> Vec<u32> {
+        self.block.iter().copied().chain([self.next as u32]).collect()
+    }
+
+    /// A twister in a saved state; none if the words are not one.
+    pub fn restored(words: &[u32]) -> Option<Self> {
+        let (&next, block) = words.split_last()?;
+        let next = (next as usize <= N).then_some(next as usize)?;
+        Some(Self { block: block.try_into().ok()?, next })
+    }
 }
 
 /// Replaces a block of state by the next one.
@@ -100,6 +115,18 @@ mod tests {
         assert_eq!(twister.next_u32(), 3_499_211_612);
         twister.skip(9_998);
         assert_eq!(twister.next_u32(), 4_123_659_995);
+    }
+
+    #[test]
+    fn a_restored_state_goes_on() {
+        for drawn in [0, 1, 623, 624, 1000] {
+            let mut twister = Mt19937::new(7);
+            twister.skip(drawn);
+            let saved = twister.save();
+            assert_eq!(saved.len(), Mt19937::SAVED);
+            assert_eq!(Mt19937::restored(&saved).unwrap().next_u64(), twister.next_u64());
+            assert!(Mt19937::restored(&saved[1..]).is_none());
+        }
     }
 
     #[test]

@@ -24,6 +24,22 @@ impl RandomState {
         Self { twister: Mt19937::new(seed), spare_normal: None }
     }
 
+    /// The state, as [`Self::restored`] takes it: the twister's, and the normal number that waits.
+    pub fn save(&self) -> Vec<u32> {
+        let spare = self.spare_normal.map_or([0; 3], |spare| {
+            let bits = spare.to_bits();
+            [1, (bits >> 32) as u32, bits as u32]
+        });
+        [self.twister.save().as_slice(), &spare].concat()
+    }
+
+    /// A generator in a saved state; none if the words are not one.
+    pub fn restored(words: &[u32]) -> Option<Self> {
+        let (twister, &[waits, high, low]) = words.split_last_chunk()?;
+        let spare = f64::from_bits(u64::from(high) << 32 | u64::from(low));
+        Some(Self { twister: Mt19937::restored(twister)?, spare_normal: (waits == 1).then_some(spare) })
+    }
+
     /// Passes over the next `n` uniform numbers without computing them.
     pub fn skip_uniforms(&mut self, n: u64) {
         self.twister.skip(2 * n);

@@ -15,6 +15,16 @@ impl Generator {
         Self { twister: Mt19937::new(seed as u32) }
     }
 
+    /// The state, as [`Self::restored`] takes it.
+    pub fn save(&self) -> Vec<u32> {
+        self.twister.save()
+    }
+
+    /// A generator in a saved state; none if the words are not one.
+    pub fn restored(words: &[u32]) -> Option<Self> {
+        Some(Self { twister: Mt19937::restored(words)? })
+    }
+
     /// A word of 32 bits.
     pub fn random_u32(&mut self) -> u32 {
         self.twister.next_u32()

@@ -1,15 +1,30 @@
 //! Results on disk: `results/<experiment>/<run>/{spec.yaml, metrics.csv, summary.json, final.safetensors}`.
 //!
-//! A run's folder is written under a temporary name and renamed when it is whole, so a folder that exists is a
-//! finished run. The files are plain: pandas, safetensors and any YAML reader open them without us.
+//! A run's folder is written elsewhere and renamed when it is whole, so a folder that exists is a finished run. The files
+//! are plain: pandas, safetensors and any YAML reader open them without us. Runs that are not finished lie in the
+//! experiment's [`Workspace`], where a process [claims](Claims) each run that it trains and saves a [`Checkpoint`] of it.
 
+mod checkpoint;
+mod claim;
+mod durable;
+mod inventory;
 mod read;
+mod rows;
+mod verify;
 mod weights;
+mod workspace;
 mod write;
 
+pub use checkpoint::{Checkpoint, Progress};
+pub use claim::{Claim, Claims, is_claimed};
+pub use durable::write_whole;
+pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorded, runs, unfinished};
 pub use read::{Metrics, RunRecord, read_run};
+pub use rows::{Cells, Log};
+pub use verify::faults;
 pub use weights::{read_state, write_state};
-pub use write::{Provenance, Summary, write_run, write_whole};
+pub use workspace::{Entry, FailureNote, Workspace, now, remove};
+pub use write::{Finished, Provenance, Summary, write_run};
 
 use std::path::{Path, PathBuf};
 

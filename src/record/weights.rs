@@ -8,9 +8,17 @@ use safetensors::{Dtype as Stored, SafeTensors, tensor::TensorView};
 
 use crate::{models::StateDict, spec::Dtype};
 
+/// A tensor as it is stored: name, type, shape, bytes.
+pub type StoredTensor = (String, Stored, Vec<usize>, Vec<u8>);
+
 /// Writes a state dict: parameters in the run's precision, batch counts as 64-bit integers.
 pub fn write_state(path: &Path, state: &StateDict, dtype: Dtype) -> Result<()> {
-    let mut tensors: Vec<(String, Stored, Vec<usize>, Vec<u8>)> = Vec::new();
+    super::write_whole(path, &serialize(&stored(state, dtype))?)
+}
+
+/// A state dict as [`write_state`] writes it.
+pub fn stored(state: &StateDict, dtype: Dtype) -> Vec<StoredTensor> {
+    let mut tensors = Vec::with_capacity(state.len());
     for (name, value) in state {
         let (stored, bytes) = if name.ends_with("num_batches_tracked") {
             (Stored::I64, value.iter().flat_map(|v| (*v as i64).to_le_bytes()).collect())
@@ -21,32 +29,42 @@ pub fn write_state(path: &Path, state: &StateDict, dtype: Dtype) -> Result<()> {
         };
         tensors.push((name.clone(), stored, value.shape().to_vec(), bytes));
     }
+    tensors
+}
+
+/// The bytes of a safetensors file.
+pub fn serialize(tensors: &[StoredTensor]) -> Result<Vec<u8>> {
     let views: Vec<(&String, TensorView)> = tensors
         .iter()
         .map(|(name, stored, shape, bytes)| Ok((name, TensorView::new(*stored, shape.clone(), bytes)?)))
         .collect::<Result<_>>()?;
-    let bytes = safetensors::serialize(views, None)?;
-    super::write_whole(path, &bytes)
+    Ok(safetensors::serialize(views, None)?)
 }
 
 /// Reads a state dict.
 pub fn read_state(path: &Path) -> Result<StateDict> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = SafeTensors::deserialize(&bytes).with_context(|| format!("{} is not safetensors", path.display()))?;
+    state_of(file.tensors()).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The state dict that tensors make up.
+pub fn state_of<'a>(tensors: impl IntoIterator<Item = (String, TensorView<'a>)>) -> Result<StateDict> {
     let mut state = StateDict::new();
-    for (name, view) in file.tensors() {
+    for (name, view) in tensors {
         let values: Vec<f64> = match view.dtype() {
             Stored::F32 => chunks(view.data()).map(|b| f64::from(f32::from_le_bytes(b))).collect(),
             Stored::F64 => chunks(view.data()).map(f64::from_le_bytes).collect(),
             Stored::I64 => chunks(view.data()).map(|b| i64::from_le_bytes(b) as f64).collect(),
-            other => bail!("{}: {name} has the type {other:?}; float32, float64 and int64 can be read", path.display()),
+            other => bail!("{name} has the type {other:?}; float32, float64 and int64 can be read"),
         };
         state.insert(name, ArrayD::from_shape_vec(IxDyn(view.shape()), values)?);
     }
     Ok(state)
 }
 
-fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
+/// Little-endian numbers of N bytes each.
+pub fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     bytes.chunks_exact(N).map(|chunk| chunk.try_into().expect("chunks of N bytes"))
 }
 

@@ -36,7 +36,7 @@ impl FromStr for EngineChoice {
 }
 
 /// An engine, chosen for a run and a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Chosen {
     Autograd,
     Fused,

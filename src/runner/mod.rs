@@ -1,13 +1,27 @@
 //! Running many runs: which are still to do, how they are grouped, on which device, and what the user sees meanwhile.
+//!
+//! A [`run`] of a sweep hands groups of runs ([`cohorts`]) through a [`queue`], on which other processes in the same folder
+//! look too, to its workers; each [trains](training) a cohort, saves it now and then, and records what is finished.
+//! [`faults`] says what happens when something goes wrong, [`interrupt`] what a signal does.
 
+mod cohorts;
 mod cost;
 mod device;
 mod engine;
+mod faults;
+mod interrupt;
 mod progress;
-mod work;
+mod queue;
+mod sweep;
+mod training;
 
 pub use cost::{steps_text, work};
 pub use device::{DeviceChoice, cuda_status};
-pub use engine::EngineChoice;
+pub use engine::{Chosen, EngineChoice, build};
+pub use interrupt::{Interrupt, Interrupted, Signals};
 pub use progress::human_time;
-pub use work::{Failure, Options, Outcome, run};
+pub use sweep::{Build, Failure, Options, Outcome, run, run_with};
+
+fn lock<T: ?Sized>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -20,6 +20,8 @@ pub struct Progress {
 
 struct State {
     done: f64,
+    /// Of `done`, what was done before this sweep or by others.
+    found: f64,
     finished: usize,
     printed: Instant,
 }
@@ -41,18 +43,31 @@ impl Progress {
             total,
             runs,
             start: now,
-            state: Mutex::new(State { done: 0.0, finished: 0, printed: now }),
+            state: Mutex::new(State { done: 0.0, found: 0.0, finished: 0, printed: now }),
             terminal,
         }
     }
 
     /// Work done since the last call, by any worker.
     pub fn advance(&self, work: f64) {
+        self.add(work, 0.0);
+    }
+
+    /// Work found done: saved in a checkpoint, or recorded by another process.
+    pub fn found(&self, work: f64) {
+        self.add(work, work);
+    }
+
+    fn add(&self, work: f64, found: f64) {
         let mut state = self.lock();
         state.done += work;
-        let share = (state.done / self.total).clamp(0.0, 1.0);
-        self.bar.set_position((share * TICKS) as u64);
-        self.bar.set_message(format!("{}/{} runs, {} left", state.finished, self.runs, self.left(share)));
+        state.found += found;
+        self.bar.set_position((self.share(&state) * TICKS) as u64);
+        self.bar.set_message(format!("{}/{} runs, {} left", state.finished, self.runs, self.left(&state)));
+    }
+
+    fn share(&self, state: &State) -> f64 {
+        (state.done / self.total).clamp(0.0, 1.0)
     }
 
     /// A run has been recorded.
@@ -62,11 +77,11 @@ impl Progress {
         let last = state.finished == self.runs;
         if !self.terminal && (last || state.printed.elapsed() > Duration::from_secs(10)) {
             state.printed = Instant::now();
-            let share = (state.done / self.total).clamp(0.0, 1.0);
+            let share = self.share(&state);
             let left = if last {
                 format!("took {}", human_time(self.start.elapsed()))
             } else {
-                format!("{} left", self.left(share))
+                format!("{} left", self.left(&state))
             };
             eprintln!("{}/{} runs, {:.0}%, {left}: {what}", state.finished, self.runs, 100.0 * share);
         }
@@ -77,12 +92,13 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    fn left(&self, share: f64) -> String {
+    fn left(&self, state: &State) -> String {
         let elapsed = self.start.elapsed();
-        if share < 0.002 || elapsed < Duration::from_secs(2) {
+        let (here, left) = (state.done - state.found, (self.total - state.done).max(0.0));
+        if here < 0.002 * self.total || elapsed < Duration::from_secs(2) {
             return "estimating the time".into();
         }
-        human_time(elapsed.mul_f64((1.0 - share) / share))
+        human_time(elapsed.mul_f64(left / here))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

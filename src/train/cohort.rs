@@ -5,9 +5,9 @@ use ndarray::{Array2, Axis};
 
 use crate::{
     data::{BatchSource, Dataset, RunStreams, initial_state},
-    engine::{Batch, Member, Turn},
+    engine::{Batch, Engine, Member, Turn},
     models::StateDict,
-    spec::{RunSpec, Turns},
+    spec::{Dictionary, Init, Latents, Noise, OneHotSign, Random, RunSpec, Turns},
 };
 
 /// Runs that are trained side by side: their data, their initial parameters, their batches.
@@ -18,6 +18,17 @@ pub struct Cohort {
     sources: Vec<BatchSource>,
     /// Sample of each view pair of the batch dealt last, for each run.
     last_rows: Vec<Vec<u32>>,
+    /// Finished epochs.
+    epoch: usize,
+}
+
+/// Where a run stands between two epochs: with its settings, all that training needs to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Parameters and buffers.
+    pub state: StateDict,
+    /// The random generators, as [`RunStreams::save`] gives them.
+    pub generators: Vec<u32>,
 }
 
 impl Cohort {
@@ -30,7 +41,7 @@ impl Cohort {
     pub fn draw_from(specs: &[Arc<RunSpec>], start: impl Fn(usize, StateDict) -> StateDict) -> Result<Self> {
         ensure!(!specs.is_empty(), "a cohort has at least one run");
         ensure!(specs.iter().all(|spec| fits(spec, &specs[0])), "the runs of a cohort must share their shapes");
-        let mut cohort = Self { members: vec![], datasets: vec![], sources: vec![], last_rows: vec![] };
+        let mut cohort = Self { members: vec![], datasets: vec![], sources: vec![], last_rows: vec![], epoch: 0 };
         for (place, spec) in specs.iter().enumerate() {
             let mut streams = RunStreams::new(spec.random, spec.seed);
             let dataset = Dataset::draw(&spec.data, &mut streams);
@@ -40,6 +51,33 @@ impl Cohort {
             cohort.sources.push(BatchSource::new(spec.clone(), streams));
         }
         Ok(cohort)
+    }
+
+    /// Takes the runs up where they stood after `epoch` epochs. Engines are to be built after this.
+    pub fn resume(&mut self, epoch: usize, snapshots: Vec<Snapshot>) -> Result<()> {
+        ensure!(snapshots.len() == self.members.len(), "{} snapshots for {} runs", snapshots.len(), self.members.len());
+        for ((member, source), snapshot) in self.members.iter_mut().zip(&mut self.sources).zip(snapshots) {
+            source.streams_mut().restore(&snapshot.generators)?;
+            member.state = snapshot.state;
+        }
+        self.epoch = epoch;
+        Ok(())
+    }
+
+    /// Where each run stands, with the parameters of the engine that trains the cohort; between two epochs only.
+    pub fn snapshots(&self, engine: &dyn Engine) -> Result<Vec<Snapshot>> {
+        let generators = self.sources.iter().map(|source| source.streams().save());
+        Ok(engine
+            .state()?
+            .into_iter()
+            .zip(generators)
+            .map(|(state, generators)| Snapshot { state, generators })
+            .collect())
+    }
+
+    /// Finished epochs.
+    pub fn epoch(&self) -> usize {
+        self.epoch
     }
 
     /// The settings of the first run: what the runs share can be read from it.
@@ -59,7 +97,13 @@ impl Cohort {
 
     /// Shuffles the samples of every run for an epoch, counted from 0.
     pub fn begin_epoch(&mut self, epoch: usize) {
+        self.epoch = epoch;
         self.sources.iter_mut().for_each(|source| source.begin_epoch(epoch));
+    }
+
+    /// Counts the epoch as finished.
+    pub fn end_epoch(&mut self) {
+        self.epoch += 1;
     }
 
     /// Batch `k` of the epoch for every run.
@@ -88,18 +132,20 @@ fn turn(turns: Turns, k: usize) -> Turn {
 
 /// Whether two runs can be trained side by side: everything is the same but what [`Member`] lets differ.
 pub fn fits(a: &RunSpec, b: &RunSpec) -> bool {
-    let shared = |spec: &RunSpec| {
-        let mut spec = spec.clone();
-        spec.seed = 0;
-        spec.method = String::new();
-        spec.random = b.random;
-        spec.data.dictionary = b.data.dictionary;
-        spec.data.latents = b.data.latents;
-        spec.data.noise = b.data.noise;
-        spec.views.masking_prob = 0.0;
-        spec.model.init = b.model.init;
-        spec.train.lr = 0.0;
-        spec
-    };
     shared(a) == shared(b)
+}
+
+/// What the runs of a cohort must have in common: the settings, with what [`Member`] lets differ set to a fixed value.
+pub fn shared(spec: &RunSpec) -> RunSpec {
+    let mut spec = spec.clone();
+    spec.seed = 0;
+    spec.method = String::new();
+    spec.random = Random::Native;
+    spec.data.dictionary = Dictionary::Orthonormal;
+    spec.data.latents = Latents::OneHot { sign: OneHotSign::Random };
+    spec.data.noise = Noise::None;
+    spec.views.masking_prob = 0.0;
+    spec.model.init = Init::Random;
+    spec.train.lr = 0.0;
+    spec
 }

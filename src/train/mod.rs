@@ -3,7 +3,7 @@
 mod cohort;
 mod measure;
 
-pub use cohort::{Cohort, fits};
+pub use cohort::{Cohort, Snapshot, fits, shared};
 
 use std::ops::ControlFlow;
 
@@ -20,10 +20,11 @@ pub enum Ended {
     Stopped(usize),
 }
 
-/// Trains a cohort from its initial state to the last epoch.
+/// Trains a cohort from where it stands, its initial state or the end of an epoch, to the last epoch. A cohort that was
+/// stopped goes on when this is called again, as if it had never been stopped.
 ///
 /// `observe` receives, after every epoch, the number of finished epochs and the rows measured then (one for each run,
-/// or none where no measurement was due); the first call, with 0, shows the initial state.
+/// or none where no measurement was due); the call with 0 shows the initial state, and its answer is passed over.
 pub fn train(
     cohort: &mut Cohort,
     engine: &mut dyn Engine,
@@ -31,17 +32,18 @@ pub fn train(
 ) -> Result<Ended> {
     let spec = cohort.spec().clone();
     let batches = spec.batches().len();
-    let start = measure::rows(cohort, engine, 0, None)?;
-    if observe(0, start).is_break() {
-        return Ok(Ended::Stopped(0));
+    if cohort.epoch() == 0 {
+        // There is nothing to stop yet.
+        let _ = observe(0, measure::rows(cohort, engine, 0, None)?);
     }
-    for epoch in 1..=spec.train.epochs {
+    for epoch in cohort.epoch() + 1..=spec.train.epochs {
         cohort.begin_epoch(epoch - 1);
         let mut losses = Vec::with_capacity(batches); // (batches, R)
         for k in 0..batches {
             let batch = cohort.batch(k);
             losses.push(engine.step(&batch)?);
         }
+        cohort.end_epoch();
         let rows = if is_due(&spec, epoch) { measure::rows(cohort, engine, epoch, Some(&losses))? } else { vec![] };
         if observe(epoch, rows).is_break() && epoch < spec.train.epochs {
             return Ok(Ended::Stopped(epoch));

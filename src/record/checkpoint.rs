@@ -1,0 +1,248 @@
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use safetensors::{Dtype as Stored, SafeTensors};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Log, Workspace, durable,
+    weights::{chunks, serialize, state_of, stored},
+};
+use crate::{models::StateDict, spec::PlannedRun};
+
+/// Layout of the file. A program that changes what a checkpoint holds counts this up.
+const FORMAT: u32 = 1;
+
+/// Names of what is in the file beside the parameters.
+const LOG: &str = "metrics.csv";
+const GENERATORS: &str = "generators";
+
+/// A run between two epochs: with its settings, all that is needed to go on as if it had never stopped.
+///
+/// The file is one line of JSON, the [`Progress`], and a safetensors body: parameters and buffers, the rows logged so far,
+/// and the states of the random generators where the run's streams have any.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    pub progress: Progress,
+    pub log: Log,
+    pub state: StateDict,
+    pub generators: Vec<u32>,
+}
+
+/// How far a run has come: the first line of its checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub format: u32,
+    /// Version of the program that wrote it.
+    pub version: String,
+    pub run: String,
+    /// Finished epochs, of all.
+    pub epoch: usize,
+    pub epochs: usize,
+    /// Seconds of training so far. What a kill undid is not in it.
+    pub wall_seconds: f64,
+    /// Times that the run had been taken up from a checkpoint.
+    pub resumed: usize,
+    /// Hash of the run's settings and of the parameters that it was told to start from.
+    pub settings: String,
+    /// Hash of this line (with an empty hash) and of the rest of the file.
+    sha256: String,
+}
+
+/// What of a file can be understood in every format.
+#[derive(Deserialize)]
+struct Origin {
+    format: u32,
+    version: String,
+}
+
+impl Progress {
+    /// Of a run after `epoch` epochs.
+    pub fn new(run: &PlannedRun, epoch: usize, wall_seconds: f64, resumed: usize) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+            run: run.id.clone(),
+            epoch,
+            epochs: run.spec.train.epochs,
+            wall_seconds,
+            resumed,
+            settings: settings(run),
+            sha256: String::new(),
+        }
+    }
+
+    /// Reads the first line of a checkpoint; none if it is not one of this format.
+    pub fn peek(path: &Path) -> Option<Self> {
+        let mut line = Vec::new();
+        BufReader::new(File::open(path).ok()?).take(4096).read_until(b'\n', &mut line).ok()?;
+        serde_json::from_slice(&line).ok()
+    }
+
+    fn line(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)? + "\n")
+    }
+}
+
+impl Checkpoint {
+    /// Saves a run, over its last checkpoint: whole or not at all.
+    pub fn write(self, workspace: &Workspace, run: &PlannedRun) -> Result<()> {
+        let Self { mut progress, log, state, generators } = self;
+        let mut tensors = stored(&state, run.spec.dtype);
+        tensors.push((LOG.into(), Stored::U8, vec![log.csv().len()], log.csv().to_vec()));
+        let words = generators.iter().flat_map(|word| word.to_le_bytes()).collect();
+        tensors.push((GENERATORS.into(), Stored::U32, vec![generators.len()], words));
+        let body = serialize(&tensors)?;
+        progress.sha256 = digest(&[progress.line()?.as_bytes(), &body]);
+        let file = [progress.line()?.as_bytes(), &body].concat();
+        durable::write_whole(&workspace.checkpoint(&run.id), &file)
+    }
+
+    /// Where a run was saved; none if it has no checkpoint, or one that is of no use: that of other settings, or a
+    /// damaged one, of which a warning tells.
+    ///
+    /// # Errors
+    /// The file cannot be read, or another version of the program wrote it: it may be worth hours, so it is left alone.
+    pub fn read(workspace: &Workspace, run: &PlannedRun) -> Result<Option<Self>> {
+        let path = workspace.checkpoint(&run.id);
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.with_context(|| format!("cannot read the checkpoint {}", path.display()))?,
+        };
+        let head = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        match serde_json::from_slice::<Origin>(head) {
+            Ok(Origin { format, version }) if format != FORMAT => bail!(
+                "{} was written by landscape {version}: finish the run with that version, or remove the file to start \
+                 the run afresh",
+                path.display()
+            ),
+            _ => {}
+        }
+        match Self::parse(&bytes) {
+            Ok(checkpoint) if checkpoint.progress.settings == settings(run) => Ok(Some(checkpoint)),
+            Ok(_) => {
+                log::info!("{} is of other settings and will be replaced", path.display());
+                Ok(None)
+            }
+            Err(error) => {
+                log::warn!("{} is damaged ({error:#}): the run starts afresh", path.display());
+                Ok(None)
+            }
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self> {
+        let end = bytes.iter().position(|&byte| byte == b'\n').context("the first line is cut short")?;
+        let (line, body) = (&bytes[..end], &bytes[end + 1..]);
+        let progress: Progress = serde_json::from_slice(line).context("the first line is not a checkpoint's")?;
+        let unsigned = Progress { sha256: String::new(), ..progress.clone() };
+        ensure!(digest(&[unsigned.line()?.as_bytes(), body]) == progress.sha256, "its content does not match its hash");
+        let file = SafeTensors::deserialize(body)?;
+        let log = Log::read(file.tensor(LOG)?.data().to_vec())?;
+        let generators = chunks(file.tensor(GENERATORS)?.data()).map(u32::from_le_bytes).collect();
+        let parameters = file.tensors().into_iter().filter(|(name, _)| name != LOG && name != GENERATORS);
+        Ok(Self { progress, log, state: state_of(parameters)?, generators })
+    }
+}
+
+/// Hash of all that decides a run's numbers.
+fn settings(run: &PlannedRun) -> String {
+    let spec = serde_json::to_string(&*run.spec).expect("settings are plain data");
+    let mut hash = Sha256::new_with_prefix(spec.as_bytes());
+    for (name, value) in run.start.iter().flat_map(|start| start.iter()) {
+        hash.update(name.as_bytes());
+        value.iter().for_each(|value| hash.update(value.to_le_bytes()));
+    }
+    hex(&hash.finalize())
+}
+
+/// Hash of several pieces, one after the other.
+pub fn digest(pieces: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use ndarray::{ArrayD, IxDyn};
+
+    use super::*;
+    use crate::spec;
+
+    fn run(settings: &str) -> PlannedRun {
+        let spec = Arc::new(spec::resolve(&[&serde_yaml::from_str(settings).unwrap()]).unwrap());
+        let (experiment, id, label) = ("fig1".into(), "ncl_seed1".into(), String::new());
+        PlannedRun { experiment, id, label, arm: 0, point: 0, spec, start: None }
+    }
+
+    fn checkpoint(run: &PlannedRun) -> Checkpoint {
+        let state = StateDict::from_iter([("Wo.weight".into(), ArrayD::from_elem(IxDyn(&[2, 3]), 0.1f32.into()))]);
+        let progress = Progress::new(run, 340, 12.5, 1);
+        Checkpoint { progress, log: Log::default(), state, generators: vec![7, u32::MAX] }
+    }
+
+    fn bench(run: &PlannedRun) -> (tempfile::TempDir, Workspace) {
+        let results = tempfile::tempdir().unwrap();
+        let workspace = Workspace::of(results.path(), &run.experiment);
+        workspace.create().unwrap();
+        (results, workspace)
+    }
+
+    #[test]
+    fn a_checkpoint_survives_the_disk() {
+        let run = run("{}");
+        let (_results, workspace) = bench(&run);
+        assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None);
+        checkpoint(&run).write(&workspace, &run).unwrap();
+        let read = Checkpoint::read(&workspace, &run).unwrap().unwrap();
+        let written = checkpoint(&run);
+        assert_eq!((&read.state, &read.log, &read.generators), (&written.state, &written.log, &written.generators));
+        assert_eq!(Progress::peek(&workspace.checkpoint(&run.id)), Some(read.progress));
+    }
+
+    #[test]
+    fn no_damaged_checkpoint_is_used() {
+        let run = run("{}");
+        let (_results, workspace) = bench(&run);
+        checkpoint(&run).write(&workspace, &run).unwrap();
+        let path = workspace.checkpoint(&run.id);
+        let whole = fs::read(&path).unwrap();
+        for end in 0..whole.len() {
+            fs::write(&path, &whole[..end]).unwrap();
+            assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None, "the first {end} bytes");
+        }
+        // The digit of the format aside, which makes it another version's.
+        let format = whole.iter().position(|&byte| byte == b'1').unwrap();
+        for place in (0..whole.len()).filter(|&place| place != format) {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1;
+            fs::write(&path, &flipped).unwrap();
+            assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None, "byte {place} flipped");
+        }
+    }
+
+    #[test]
+    fn that_of_another_version_is_left_alone_and_that_of_other_settings_is_not_used() {
+        let ours = run("{}");
+        let (_results, workspace) = bench(&ours);
+        checkpoint(&ours).write(&workspace, &ours).unwrap();
+        assert_eq!(Checkpoint::read(&workspace, &run("{train: {lr: 0.5}}")).unwrap(), None);
+        let path = workspace.checkpoint(&ours.id);
+        fs::write(&path, "{\"format\":99,\"version\":\"9.0.0\",\"more\":1}\nbody").unwrap();
+        let error = Checkpoint::read(&workspace, &ours).unwrap_err().to_string();
+        assert!(error.contains("written by landscape 9.0.0") && error.contains("remove the file"), "{error}");
+        assert!(path.exists());
+    }
+}

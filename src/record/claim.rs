@@ -1,0 +1,146 @@
+use std::{
+    fs::{File, OpenOptions},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, fcntl},
+    libc,
+};
+use sha2::{Digest, Sha256};
+
+use super::Workspace;
+
+/// The runs of an experiment that this process has taken for itself, among all processes that share the folder.
+///
+/// A claim is a lock on one byte of the experiment's `lock` file (an open-file-description lock of `fcntl`), the byte
+/// standing at a hash of the run's name. The kernel lets go of it when its owner dies, however that happens. On NFS the
+/// server keeps it: a killed process gives it back at once, a machine that vanishes when its lease runs out (NFSv4: 90
+/// seconds by default). A file of its own for each run would do the same; one file leaves nothing to clean, and
+/// needs one descriptor for a cohort of a thousand.
+#[derive(Debug)]
+pub struct Claims {
+    file: File,
+    path: std::path::PathBuf,
+}
+
+/// A run that is ours until this is dropped.
+#[derive(Debug)]
+pub struct Claim {
+    claims: Arc<Claims>,
+    /// None on a file system that has no locks.
+    byte: Option<i64>,
+}
+
+impl Claims {
+    /// Opens the lock file of a workspace, and creates it if need be.
+    pub fn open(workspace: &Workspace) -> Result<Arc<Self>> {
+        let path = workspace.lock();
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = open.with_context(|| format!("cannot write the lock file {}", path.display()))?;
+        Ok(Arc::new(Self { file, path }))
+    }
+
+    /// Claims a run; none if another process has it.
+    ///
+    /// Claims of one `Claims` do not exclude each other: a process keeps its own threads from claiming a run twice.
+    ///
+    /// On a file system without locks every claim succeeds, and a warning says so: two processes may then train the same
+    /// run, which costs time and nothing else, since both write the same record and each writes it whole.
+    pub fn claim(self: &Arc<Self>, run: &str) -> Result<Option<Claim>> {
+        let byte = byte_of(run);
+        match self.set(byte, libc::F_WRLCK) {
+            Ok(()) => Ok(Some(Claim { claims: Arc::clone(self), byte: Some(byte) })),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
+            Err(Errno::ENOLCK | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EINVAL) => {
+                static ONCE: std::sync::Once = std::sync::Once::new();
+                ONCE.call_once(|| {
+                    log::warn!(
+                        "the file system of {} has no locks: processes that share it may train the same run twice",
+                        self.path.display()
+                    );
+                });
+                Ok(Some(Claim { claims: Arc::clone(self), byte: None }))
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot lock {}", self.path.display())),
+        }
+    }
+
+    fn set(&self, byte: i64, kind: i32) -> Result<(), Errno> {
+        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&flock(byte, kind))).map(drop)
+    }
+}
+
+impl Claim {
+    /// Whether other processes are kept out: not on a file system without locks.
+    pub fn is_exclusive(&self) -> bool {
+        self.byte.is_some()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(byte) = self.byte {
+            // Unlocking fails on a broken connection only, and then the server lets go by itself.
+            let _ = self.claims.set(byte, libc::F_UNLCK);
+        }
+    }
+}
+
+/// Whether some process is training the run. Asks without taking anything.
+pub fn is_claimed(results: &Path, experiment: &str, run: &str) -> bool {
+    let lock = Workspace::of(results, experiment).lock();
+    OpenOptions::new().read(true).write(true).open(lock).is_ok_and(|file| is_locked(&file, run))
+}
+
+/// [`is_claimed`] for many runs of one open lock file.
+pub fn is_locked(lock: &File, run: &str) -> bool {
+    let mut asked = flock(byte_of(run), libc::F_WRLCK);
+    fcntl(lock, FcntlArg::F_OFD_GETLK(&mut asked)).is_ok() && i32::from(asked.l_type) != libc::F_UNLCK
+}
+
+fn flock(byte: i64, kind: i32) -> libc::flock {
+    libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: byte, l_len: 1, l_pid: 0 }
+}
+
+/// The byte that stands for a run: 62 bits of a hash of its name.
+fn byte_of(run: &str) -> i64 {
+    let hash = Sha256::digest(run.as_bytes());
+    let word = hash.iter().take(8).fold(0u64, |word, &byte| word << 8 | u64::from(byte));
+    (word >> 2) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_keeps_others_out_until_it_is_dropped() {
+        let results = tempfile::tempdir().unwrap();
+        let workspace = Workspace::of(results.path(), "fig1");
+        workspace.create().unwrap();
+        let [ours, theirs] = [0, 1].map(|_| Claims::open(&workspace).unwrap());
+        let claim = ours.claim("a").unwrap().unwrap();
+        assert!(theirs.claim("a").unwrap().is_none());
+        assert!(theirs.claim("b").unwrap().is_some(), "another run is free");
+        assert!(is_claimed(results.path(), "fig1", "a") && !is_claimed(results.path(), "fig1", "b"));
+        drop(claim);
+        assert!(!is_claimed(results.path(), "fig1", "a"));
+        assert!(theirs.claim("a").unwrap().is_some());
+    }
+
+    #[test]
+    fn only_leftovers_of_the_dead_are_cleaned() {
+        let results = tempfile::tempdir().unwrap();
+        let workspace = Workspace::of(results.path(), "fig1");
+        workspace.create().unwrap();
+        let [ours, theirs] = [0, 1].map(|_| Claims::open(&workspace).unwrap());
+        let _claim = theirs.claim("living").unwrap();
+        let [living, dead] = ["living", "dead.er"].map(|run| workspace.temporary(run).unwrap().keep());
+        workspace.clean(&ours).unwrap();
+        assert!(living.exists() && !dead.exists());
+    }
+}

@@ -1,0 +1,174 @@
+//! What a folder of results holds: finished runs, unfinished ones, and what nobody needs any more.
+
+use std::{
+    fmt, fs,
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use indexmap::IndexMap;
+
+use super::{Claim, Claims, Entry, FailureNote, Progress, Summary, Workspace, claim::is_locked, faults};
+
+/// Names of the experiments that have a folder here.
+pub fn experiments(results: &Path) -> Result<Vec<String>> {
+    folders(results)
+}
+
+/// Names of an experiment's recorded runs.
+pub fn recorded(results: &Path, experiment: &str) -> Result<Vec<String>> {
+    folders(&results.join(experiment))
+}
+
+/// Names of the folders in a folder, in order; hidden ones are not for the user.
+fn folders(parent: &Path) -> Result<Vec<String>> {
+    let context = || format!("cannot list the results in {}", parent.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(parent).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().with_context(context)?.is_dir() && !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// A run that has been begun and is not recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    pub run: String,
+    /// As of its checkpoint, if it has one.
+    pub progress: Option<Progress>,
+    /// Why it failed, if it did.
+    pub failure: Option<FailureNote>,
+    /// Whether a process is training it.
+    pub claimed: bool,
+}
+
+/// The runs of an experiment that have left a checkpoint, a failure or a half-written file, by name. (One that is younger
+/// than its first checkpoint has nothing but its [claim](super::is_claimed).)
+pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
+    let workspace = Workspace::of(results, experiment);
+    let lock = OpenOptions::new().read(true).write(true).open(workspace.lock()).ok();
+    let mut runs: IndexMap<String, Unfinished> = IndexMap::new();
+    for (entry, path) in workspace.entries()? {
+        let (Entry::Checkpoint(run) | Entry::Failure(run) | Entry::Temporary(run)) = &entry;
+        let found = runs.entry(run.clone()).or_insert_with(|| Unfinished {
+            run: run.clone(),
+            progress: None,
+            failure: None,
+            claimed: lock.as_ref().is_some_and(|lock| is_locked(lock, run)),
+        });
+        match entry {
+            Entry::Checkpoint(_) => found.progress = Progress::peek(&path),
+            Entry::Failure(run) => found.failure = workspace.read_failure(&run),
+            Entry::Temporary(_) => {}
+        }
+    }
+    Ok(runs.into_values().collect())
+}
+
+/// What has become of a run.
+#[derive(Clone, Debug)]
+pub enum State {
+    Recorded(Box<Summary>),
+    /// Recorded, and its summary cannot be read.
+    Broken,
+    Running(Option<Progress>),
+    Interrupted(Option<Progress>),
+    Failed(FailureNote),
+}
+
+impl State {
+    /// The state in one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Recorded(summary) if summary.diverged_at.is_some() => "diverged",
+            Self::Recorded(_) => "recorded",
+            Self::Broken => "broken",
+            Self::Running(_) => "running",
+            Self::Interrupted(_) => "interrupted",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Recorded(summary) => summary.diverged_at.map_or(Ok(()), |epoch| write!(f, " at epoch {epoch}")),
+            Self::Running(Some(at)) | Self::Interrupted(Some(at)) => {
+                write!(f, ", saved at epoch {} of {}", at.epoch, at.epochs)
+            }
+            Self::Failed(note) => write!(f, ": {}", note.error),
+            Self::Broken | Self::Running(None) | Self::Interrupted(None) => Ok(()),
+        }
+    }
+}
+
+/// Every run of an experiment that has left something, by name: recorded ones first.
+pub fn runs(results: &Path, experiment: &str) -> Result<Vec<(String, State)>> {
+    let mut runs = Vec::new();
+    for run in recorded(results, experiment)? {
+        let summary = fs::read(results.join(experiment).join(&run).join("summary.json"));
+        let summary = summary.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        runs.push((run, summary.map_or(State::Broken, State::Recorded)));
+    }
+    for Unfinished { run, progress, failure, claimed } in unfinished(results, experiment)? {
+        if results.join(experiment).join(&run).is_dir() {
+            continue; // a leftover, or a run that is being trained again
+        }
+        let state = match failure {
+            _ if claimed => State::Running(progress),
+            Some(note) => State::Failed(note),
+            None => State::Interrupted(progress),
+        };
+        runs.push((run, state));
+    }
+    Ok(runs)
+}
+
+/// Something that can be removed. While this lives, no process begins the run.
+#[derive(Debug)]
+pub struct Leftover {
+    pub path: PathBuf,
+    /// What it is, and what its removal means.
+    pub what: String,
+    _claim: Option<Claim>,
+}
+
+/// What can be removed of an experiment: half-written files of killed processes, and what finished runs have left. With
+/// `checkpoints` also those of unfinished runs and notes of failures; with `broken` also records with [`faults`]. Runs that
+/// are being trained are left alone.
+pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bool) -> Result<Vec<Leftover>> {
+    let workspace = Workspace::of(results, experiment);
+    let mut found = Vec::new();
+    let entries = workspace.entries()?;
+    let claims = if entries.is_empty() { None } else { Some(Claims::open(&workspace)?) };
+    for ((entry, path), claims) in entries.into_iter().zip(claims.iter().cycle()) {
+        let (Entry::Checkpoint(run) | Entry::Failure(run) | Entry::Temporary(run)) = &entry;
+        let Some(claim) = claims.claim(run)? else { continue };
+        let recorded = results.join(experiment).join(run).is_dir();
+        let what = match entry {
+            Entry::Temporary(_) => "half written by a process that was killed",
+            Entry::Checkpoint(_) if recorded => "checkpoint of a run that is recorded",
+            Entry::Checkpoint(_) if checkpoints => "checkpoint: the run will start afresh",
+            Entry::Failure(_) if recorded => "failure of a run that is recorded by now",
+            Entry::Failure(_) if checkpoints => "note of a failure",
+            _ => continue,
+        };
+        found.push(Leftover { path, what: what.into(), _claim: Some(claim) });
+    }
+    for run in if broken { recorded(results, experiment)? } else { Vec::new() } {
+        let folder = results.join(experiment).join(run);
+        if let Some(fault) = faults(&folder).first() {
+            let what = format!("broken record, the run will be trained again: {fault}");
+            found.push(Leftover { path: folder, what, _claim: None });
+        }
+    }
+    Ok(found)
+}

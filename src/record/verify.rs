@@ -1,0 +1,84 @@
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Metrics, Summary, checkpoint::digest, read_state};
+use crate::{
+    models,
+    spec::{RunSpec, run_id},
+};
+
+/// What is wrong with a record: its files, their hashes, the settings against the folder's name, the rows and the weights
+/// against the settings. Empty if nothing is.
+pub fn faults(folder: &Path) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut note = |result: Result<()>| {
+        if let Err(error) = result {
+            faults.push(format!("{error:#}"));
+        }
+    };
+    let spec = read::<RunSpec>(folder, "spec.yaml", |text| Ok(serde_yaml::from_slice(text)?));
+    let summary = read::<Summary>(folder, "summary.json", |text| Ok(serde_json::from_slice(text)?));
+    match (&spec, &summary) {
+        (Ok(spec), Ok(summary)) => {
+            note(name(folder, spec, summary));
+            summary.sha256.iter().for_each(|(file, expected)| note(hash(folder, file, expected)));
+            note(rows(folder, spec, summary));
+            note(weights(folder, spec));
+        }
+        _ => {
+            note(spec.map(drop));
+            note(summary.map(drop));
+        }
+    }
+    faults
+}
+
+fn read<T>(folder: &Path, file: &str, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+    let text = fs::read(folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
+    parse(&text).with_context(|| format!("{file} is not whole"))
+}
+
+/// The folder is named after the run, and the name's hash is that of the settings. (Runs of the authors' scripts are named
+/// as their files, without a hash.)
+fn name(folder: &Path, spec: &RunSpec, summary: &Summary) -> Result<()> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    ensure!(name == summary.run, "summary.json is of the run {}", summary.run);
+    let is_hash = |end: &str| end.len() == 10 && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hashed = name.rsplit_once('_').is_some_and(|(_, end)| is_hash(end));
+    let expected = run_id(&summary.label, spec);
+    ensure!(!hashed || name == expected, "spec.yaml holds the settings of {expected}");
+    Ok(())
+}
+
+fn hash(folder: &Path, file: &str, expected: &str) -> Result<()> {
+    let content = fs::read(folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
+    ensure!(digest(&[&content]) == expected, "{file} has been changed or damaged since it was written");
+    Ok(())
+}
+
+/// A row for every epoch that is due, up to the last.
+fn rows(folder: &Path, spec: &RunSpec, summary: &Summary) -> Result<()> {
+    ensure!(summary.epochs == spec.train.epochs, "summary.json ends at epoch {}", summary.epochs);
+    let metrics = Metrics::read(&folder.join("metrics.csv"))?;
+    let Some(epochs) = metrics.column("epoch") else { bail!("metrics.csv has no column of epochs") };
+    let last = spec.train.epochs;
+    let due = (0..=last).filter(|epoch| epoch.is_multiple_of(spec.metrics.every) || *epoch == last);
+    ensure!(
+        epochs.iter().copied().eq(due.map(|epoch| epoch as f64)),
+        "metrics.csv ends at epoch {} of {last}, or lacks rows",
+        epochs.last().unwrap_or(&0.0)
+    );
+    Ok(())
+}
+
+/// The tensors of the model, in their shapes.
+fn weights(folder: &Path, spec: &RunSpec) -> Result<()> {
+    let state = read_state(&folder.join("final.safetensors"))?;
+    for parameter in models::layout(&spec.model, spec.data.p) {
+        let shape = state.get(&parameter.name).map(|value| value.shape());
+        let Some(shape) = shape else { bail!("final.safetensors has no {}", parameter.name) };
+        ensure!(shape == parameter.shape, "{} has the shape {shape:?}, not {:?}", parameter.name, parameter.shape);
+    }
+    Ok(())
+}

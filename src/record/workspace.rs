@@ -1,0 +1,160 @@
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Claims, durable};
+
+/// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
+///
+/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, and `<run>.<random>.tmp` while something is being written.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    folder: PathBuf,
+}
+
+const FOLDER: &str = ".unfinished";
+const CHECKPOINT: &str = ".checkpoint";
+const FAILED: &str = ".failed";
+const TEMPORARY: &str = ".tmp";
+
+/// What a file of a workspace is, with the run it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Checkpoint(String),
+    Failure(String),
+    /// Being written by the process that trains the run, or left by one that was killed.
+    Temporary(String),
+}
+
+/// Why a run could not be finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailureNote {
+    pub run: String,
+    pub error: String,
+    /// Seconds since 1970.
+    pub time: u64,
+}
+
+impl Workspace {
+    /// Of an experiment; nothing is created.
+    pub fn of(results: &Path, experiment: &str) -> Self {
+        Self { folder: results.join(experiment).join(FOLDER) }
+    }
+
+    /// Creates the folder.
+    pub fn create(&self) -> Result<()> {
+        let create = || {
+            fs::create_dir_all(&self.folder)?;
+            tempfile::tempfile_in(&self.folder) // also where everything may be read and nothing written
+        };
+        create().with_context(|| format!("cannot write into the results folder {}", self.folder.display()))?;
+        Ok(())
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file whose bytes are [claimed](Claims).
+    pub fn lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+
+    /// Where a run is saved while it is trained.
+    pub fn checkpoint(&self, run: &str) -> PathBuf {
+        self.folder.join(format!("{run}{CHECKPOINT}"))
+    }
+
+    fn failure(&self, run: &str) -> PathBuf {
+        self.folder.join(format!("{run}{FAILED}"))
+    }
+
+    /// A folder to fill before it is named.
+    pub fn temporary(&self, run: &str) -> io::Result<tempfile::TempDir> {
+        fs::create_dir_all(&self.folder)?;
+        tempfile::Builder::new().prefix(&format!("{run}.")).suffix(TEMPORARY).tempdir_in(&self.folder)
+    }
+
+    /// Notes why a run failed.
+    pub fn note_failure(&self, run: &str, error: &str) -> Result<()> {
+        let note = FailureNote { run: run.into(), error: error.into(), time: now() };
+        durable::write_whole(&self.failure(run), (serde_json::to_string(&note)? + "\n").as_bytes())
+    }
+
+    /// Why a run failed, if that has been noted.
+    pub fn read_failure(&self, run: &str) -> Option<FailureNote> {
+        serde_json::from_slice(&fs::read(self.failure(run)).ok()?).ok()
+    }
+
+    /// Takes back the note of a failure.
+    pub fn forget_failure(&self, run: &str) -> Result<()> {
+        remove(&self.failure(run))
+    }
+
+    /// Removes a run's checkpoint.
+    pub fn forget_checkpoint(&self, run: &str) -> Result<()> {
+        remove(&self.checkpoint(run))
+    }
+
+    /// What lies here, with each entry's path.
+    pub fn entries(&self) -> Result<Vec<(Entry, PathBuf)>> {
+        let mut entries = Vec::new();
+        let listing = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
+            listing => listing.with_context(|| format!("cannot list {}", self.folder.display()))?,
+        };
+        for file in listing {
+            let path = file.with_context(|| format!("cannot list {}", self.folder.display()))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let entry = if let Some(run) = name.strip_suffix(CHECKPOINT) {
+                Entry::Checkpoint(run.into())
+            } else if let Some(run) = name.strip_suffix(FAILED) {
+                Entry::Failure(run.into())
+            } else if let Some(rest) = name.strip_suffix(TEMPORARY) {
+                Entry::Temporary(rest.rsplit_once('.').map_or(rest, |(run, _)| run).into())
+            } else {
+                continue;
+            };
+            entries.push((entry, path));
+        }
+        entries.sort_by(|a, b| a.1.cmp(&b.1));
+        Ok(entries)
+    }
+
+    /// Removes what killed processes left half written. What a living process is writing belongs to a run that it has
+    /// claimed, and stays.
+    pub fn clean(&self, claims: &Arc<Claims>) -> Result<()> {
+        for (entry, path) in self.entries()? {
+            let Entry::Temporary(run) = entry else { continue };
+            if claims.claim(&run)?.is_some_and(|claim| claim.is_exclusive()) {
+                log::info!("removing {}, left by a process that was killed", path.display());
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a file or a folder that may be gone already.
+pub fn remove(path: &Path) -> Result<()> {
+    let gone = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match gone {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        gone => gone.with_context(|| format!("cannot remove {}", path.display())),
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,69 @@
+//! What becomes of runs when something goes wrong.
+//!
+//! A cohort that cannot be trained (a panic, libtorch's errors among them, a GPU whose memory is full) is halved, and each
+//! half goes on from its last checkpoints: a GPU's memory so finds the size that fits, and one run that fails is alone in
+//! the end. What one run cannot do is its failure, noted beside its checkpoint, and the sweep goes on; only a disk that
+//! takes nothing more ends it, since no further run could be recorded.
+
+use std::{
+    any::Any,
+    io::{self, ErrorKind},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use anyhow::{Error, Result, anyhow};
+
+use super::{engine::Chosen, queue::Held, sweep::Sweep};
+use crate::spec::PlannedRun;
+
+/// Does what may panic; a panic becomes an error.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(anyhow!("the run panicked: {}", message(&*panic))))
+}
+
+/// What a panic says, in one line.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    text.and_then(|text| text.lines().next()).unwrap_or("no message")
+}
+
+impl Sweep<'_> {
+    /// Trains the halves of a cohort that could not be trained; alone, a run has failed.
+    pub fn separate(&self, engine: Chosen, mut runs: Vec<Held>, error: Error) {
+        if let [held] = runs.as_slice() {
+            return self.fail(held.run, error);
+        }
+        let half = runs.split_off(runs.len() / 2);
+        log::warn!(
+            "{} runs cannot be trained side by side ({error:#}): trying halves of them",
+            runs.len() + half.len()
+        );
+        self.train(engine, runs);
+        self.train(engine, half);
+    }
+
+    /// A run has failed.
+    pub fn fail(&self, run: &PlannedRun, error: Error) {
+        if let Err(unwritten) = self.workspace(run).note_failure(&run.id, &format!("{error:#}")) {
+            log::warn!("{unwritten:#}");
+        }
+        self.note_failure(run, error);
+    }
+
+    /// A run has been trained and cannot be recorded.
+    pub fn fail_to_record(&self, run: &PlannedRun, error: Error) {
+        let advice = "the same command goes on from the last checkpoint";
+        if is_full(&error) {
+            self.queue.close();
+            return self.fail(run, anyhow!("{error:#}; no further run is begun: make room, then {advice}"));
+        }
+        self.fail(run, anyhow!("{error:#}; {advice}"));
+    }
+}
+
+/// Whether nothing more can be written anywhere in the folder.
+fn is_full(error: &Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem];
+    kinds.into_iter().any(|kind| full.contains(&kind))
+}

@@ -1,0 +1,156 @@
+//! What is still to do, shared with the other workers of this process and with other processes in the same folder.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Result;
+
+use super::{cohorts::Group, engine::Chosen, interrupt::Interrupt};
+use crate::{
+    record::{self, Checkpoint, Claim, Claims, FailureNote, Workspace},
+    spec::PlannedRun,
+};
+
+/// How often a worker that has nothing else to do looks after the runs that other processes hold.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A run that this process has claimed.
+#[derive(Debug)]
+pub struct Held<'a> {
+    pub run: &'a PlannedRun,
+    _claim: Claim,
+}
+
+/// What a worker gets of the queue.
+#[derive(Debug)]
+pub struct Work<'a> {
+    pub engine: Chosen,
+    pub runs: Vec<Held<'a>>,
+    /// Runs that another process has recorded meanwhile.
+    pub recorded: Vec<&'a PlannedRun>,
+    /// Runs that another process has failed at meanwhile.
+    pub failed: Vec<(&'a PlannedRun, FailureNote)>,
+    /// Runs that cannot be claimed.
+    pub blocked: Vec<(&'a PlannedRun, anyhow::Error)>,
+}
+
+/// The groups that no worker has taken yet.
+pub struct Queue<'a> {
+    waiting: Mutex<VecDeque<Group<'a>>>,
+    /// Held by other processes.
+    elsewhere: Mutex<Vec<Group<'a>>>,
+    claims: HashMap<&'a str, Arc<Claims>>,
+    results: &'a std::path::Path,
+    interrupt: Interrupt,
+    closed: AtomicBool,
+    force: bool,
+    /// Seconds since 1970.
+    opened: u64,
+}
+
+impl<'a> Queue<'a> {
+    /// Opens the workspaces of the groups' experiments, and removes what killed processes have left there.
+    pub fn open(
+        groups: Vec<Group<'a>>,
+        results: &'a std::path::Path,
+        interrupt: Interrupt,
+        force: bool,
+    ) -> Result<Self> {
+        let mut claims = HashMap::new();
+        for run in groups.iter().flat_map(|group| &group.runs) {
+            if !claims.contains_key(run.experiment.as_str()) {
+                let workspace = Workspace::of(results, &run.experiment);
+                workspace.create()?;
+                let ours = Claims::open(&workspace)?;
+                workspace.clean(&ours)?;
+                claims.insert(run.experiment.as_str(), ours);
+            }
+        }
+        Ok(Self {
+            waiting: Mutex::new(groups.into()),
+            elsewhere: Mutex::default(),
+            claims,
+            results,
+            interrupt,
+            closed: AtomicBool::new(false),
+            force,
+            opened: record::now(),
+        })
+    }
+
+    /// The next runs to train, claimed; none when nothing is left, or when the sweep is to stop.
+    ///
+    /// When other processes hold all that is left, this waits until they have recorded it, or have died: then it is ours.
+    pub fn next(&self) -> Option<Work<'a>> {
+        loop {
+            if self.interrupt.is_asked() || self.closed.load(Ordering::SeqCst) {
+                return None;
+            }
+            let group = super::lock(&self.waiting).pop_front();
+            if let Some(group) = group {
+                return Some(self.claim(group));
+            }
+            let held = super::lock(&self.elsewhere).iter().map(|group| group.runs.len()).sum::<usize>();
+            if held == 0 {
+                return None;
+            }
+            static ONCE: std::sync::Once = std::sync::Once::new();
+            ONCE.call_once(|| log::warn!("waiting for {held} runs that another process is training"));
+            std::thread::sleep(PATIENCE);
+            super::lock(&self.waiting).extend(std::mem::take(&mut *super::lock(&self.elsewhere)));
+        }
+    }
+
+    /// Hands out nothing more.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Runs that were never handed out.
+    pub fn left(&self) -> usize {
+        let count = |groups: &mut dyn Iterator<Item = &Group>| groups.map(|group| group.runs.len()).sum::<usize>();
+        count(&mut super::lock(&self.waiting).iter()) + count(&mut super::lock(&self.elsewhere).iter())
+    }
+
+    /// Claims the runs of a group up to the first that another process holds; the rest is left for later. Processes that
+    /// go through the same sweep so take whole cohorts from each other, and do not share each of them.
+    fn claim(&self, group: Group<'a>) -> Work<'a> {
+        let Group { engine, runs } = group;
+        let mut work = Work { engine, runs: vec![], recorded: vec![], failed: vec![], blocked: vec![] };
+        for (place, &run) in runs.iter().enumerate() {
+            let claim = match self.claims[run.experiment.as_str()].claim(&run.id) {
+                Ok(Some(claim)) => claim,
+                Ok(None) => {
+                    super::lock(&self.elsewhere).push(Group { engine, runs: runs[place..].to_vec() });
+                    break;
+                }
+                Err(error) => {
+                    work.blocked.push((run, error));
+                    continue;
+                }
+            };
+            let failure = Workspace::of(self.results, &run.experiment).read_failure(&run.id);
+            if !self.force && record::is_recorded(self.results, run) {
+                work.recorded.push(run);
+            } else if let Some(note) = failure.filter(|note| note.time > self.opened) {
+                work.failed.push((run, note));
+            } else {
+                work.runs.push(Held { run, _claim: claim });
+            }
+        }
+        work
+    }
+}
+
+impl Held<'_> {
+    /// Where the run was saved, if it was.
+    pub fn checkpoint(&self, results: &std::path::Path) -> Result<Option<Checkpoint>> {
+        Checkpoint::read(&Workspace::of(results, &self.run.experiment), self.run)
+    }
+}

@@ -1,0 +1,223 @@
+//! One cohort, from where its runs stand to their records.
+
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use tch::Device;
+
+use super::{cost, engine::Chosen, faults, queue::Held, sweep::Sweep};
+use crate::{
+    engine::Engine,
+    metrics::Row,
+    record::{self, Checkpoint, Finished, Log, Progress, Provenance},
+    spec::PlannedRun,
+    train::{self, Cohort, Ended, Snapshot},
+};
+
+/// Share of the time that checkpoints may take: an interval in which they would take more is stretched.
+const SHARE: f64 = 0.015;
+
+/// A run in a worker's hands: its rows, and what came of it before.
+struct InHand<'a> {
+    run: &'a PlannedRun,
+    log: Log,
+    /// Seconds of earlier processes.
+    wall_before: f64,
+    resumed: usize,
+}
+
+impl<'a> InHand<'a> {
+    /// Takes a run up where its checkpoint left it, if it has one.
+    fn take_up(run: &'a PlannedRun, checkpoint: Option<Checkpoint>) -> (Self, Option<Snapshot>) {
+        let Some(Checkpoint { progress, log, state, generators }) = checkpoint else {
+            return (Self { run, log: Log::default(), wall_before: 0.0, resumed: 0 }, None);
+        };
+        log::info!("{}/{} goes on from epoch {}", run.experiment, run.id, progress.epoch);
+        let (wall_before, resumed) = (progress.wall_seconds, progress.resumed + 1);
+        (Self { run, log, wall_before, resumed }, Some(Snapshot { state, generators }))
+    }
+}
+
+impl Sweep<'_> {
+    /// Trains claimed runs side by side, those apart that have come less far.
+    pub fn train(&self, engine: Chosen, runs: Vec<Held>) {
+        let mut cohorts: BTreeMap<usize, Vec<(Held, Option<Checkpoint>)>> = BTreeMap::new();
+        for held in runs {
+            match held.checkpoint(&self.options.results) {
+                Ok(checkpoint) => {
+                    let epoch = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.progress.epoch);
+                    cohorts.entry(epoch).or_default().push((held, checkpoint));
+                }
+                Err(error) => self.fail(held.run, error),
+            }
+        }
+        for (epoch, cohort) in cohorts {
+            let (held, checkpoints): (Vec<_>, Vec<_>) = cohort.into_iter().unzip();
+            let runs: Vec<_> = held.iter().map(|held| held.run).collect();
+            if let Err(error) = faults::guarded(|| self.train_cohort(engine, &runs, epoch, checkpoints)) {
+                self.separate(engine, held, error);
+            }
+        }
+    }
+
+    /// Trains a cohort to its end and records it, or saves it if the sweep is asked to stop.
+    ///
+    /// # Errors
+    /// Training is impossible. That a finished run cannot be recorded is noted, and is the failure of that run alone.
+    fn train_cohort(
+        &self,
+        chosen: Chosen,
+        runs: &[&PlannedRun],
+        epoch: usize,
+        checkpoints: Vec<Option<Checkpoint>>,
+    ) -> Result<()> {
+        let clock = Instant::now();
+        let specs: Vec<_> = runs.iter().map(|run| Arc::clone(&run.spec)).collect();
+        let mut cohort =
+            Cohort::draw_from(&specs, |place, drawn| runs[place].start.as_deref().cloned().unwrap_or(drawn))?;
+        let in_hand = runs.iter().zip(checkpoints).map(|(run, checkpoint)| InHand::take_up(run, checkpoint));
+        let (mut hands, snapshots): (Vec<_>, Vec<_>) = in_hand.unzip();
+        if epoch > 0 {
+            cohort.resume(epoch, snapshots.into_iter().flatten().collect())?;
+        }
+        let mut engine = (self.build)(chosen, cohort.members(), self.device)?;
+        let mut meter = Meter::start(&self.progress, runs, epoch);
+        let mut saver = Saver::new(self.options.checkpoint_every);
+        loop {
+            let ended = train::train(&mut cohort, &mut *engine, |epoch, rows: Vec<Row>| {
+                hands.iter_mut().zip(&rows).for_each(|(hand, row)| hand.log.push(row));
+                meter.reach(epoch);
+                let stop = saver.is_due() || self.options.interrupt.is_asked();
+                if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            if ended == Ended::Finished {
+                break;
+            }
+            let saved = saver.save(|| self.save(&cohort, &*engine, &hands, clock));
+            if self.options.interrupt.is_asked() {
+                self.note_saved(if saved { runs.len() } else { 0 });
+                return Ok(());
+            }
+        }
+        meter.keep();
+        self.record(chosen, &hands, &*engine, clock)
+    }
+
+    /// Writes a checkpoint of every run.
+    fn save(&self, cohort: &Cohort, engine: &dyn Engine, hands: &[InHand], clock: Instant) -> Result<()> {
+        let wall = clock.elapsed().as_secs_f64();
+        for (hand, Snapshot { state, generators }) in hands.iter().zip(cohort.snapshots(engine)?) {
+            let InHand { run, log, wall_before, resumed } = hand;
+            let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed);
+            let checkpoint = Checkpoint { progress, log: log.clone(), state, generators };
+            checkpoint.write(&self.workspace(run), run)?;
+        }
+        log::debug!("{} runs saved at epoch {}", hands.len(), cohort.epoch());
+        Ok(())
+    }
+
+    /// Records finished runs.
+    fn record(&self, chosen: Chosen, hands: &[InHand], engine: &dyn Engine, clock: Instant) -> Result<()> {
+        let provenance = Provenance::here(chosen.name(), &device_name(self.device));
+        let wall = clock.elapsed().as_secs_f64();
+        for (hand, state) in hands.iter().zip(engine.state()?) {
+            let InHand { run, log, wall_before, resumed } = hand;
+            let finished = Finished {
+                log,
+                state: &state,
+                wall_seconds: wall_before + wall,
+                runs_in_cohort: hands.len(),
+                resumed: *resumed,
+                provenance: &provenance,
+            };
+            match record::write_run(&self.options.results, run, &finished) {
+                Ok(_) => self.note(|outcome| {
+                    outcome.trained += 1;
+                    outcome.diverged += usize::from(log.diverged_at().is_some());
+                }),
+                Err(error) => self.fail_to_record(run, error),
+            }
+            self.progress.finished(&format!("{}/{}", run.experiment, run.id));
+        }
+        Ok(())
+    }
+}
+
+/// When a cohort is saved.
+struct Saver {
+    every: Duration,
+    last: Instant,
+    /// Time that the last checkpoint took.
+    cost: Duration,
+    warned: bool,
+}
+
+impl Saver {
+    fn new(every: Duration) -> Self {
+        Self { every, last: Instant::now(), cost: Duration::ZERO, warned: false }
+    }
+
+    fn is_due(&self) -> bool {
+        self.every.is_zero() || self.last.elapsed() >= self.every.max(self.cost.div_f64(SHARE))
+    }
+
+    /// Saves. That it cannot be done, the disk being full, say, is no reason to stop: the end may come before a kill.
+    /// Answers whether it could be done.
+    fn save(&mut self, save: impl FnOnce() -> Result<()>) -> bool {
+        let clock = Instant::now();
+        let saved = save();
+        if let Err(error) = &saved
+            && !std::mem::replace(&mut self.warned, true)
+        {
+            log::warn!("no checkpoint could be written, and training goes on without: {error:#}");
+        }
+        self.last = Instant::now();
+        self.cost = clock.elapsed();
+        saved.is_ok()
+    }
+}
+
+/// Tells the progress of a cohort, and takes it back if the cohort fails.
+struct Meter<'a> {
+    progress: &'a super::progress::Progress,
+    per_epoch: f64,
+    found: usize,
+    reached: usize,
+}
+
+impl<'a> Meter<'a> {
+    fn start(progress: &'a super::progress::Progress, runs: &[&PlannedRun], epoch: usize) -> Self {
+        let per_epoch = runs.iter().map(|run| cost::work(&run.spec) / run.spec.train.epochs as f64).sum();
+        progress.found(per_epoch * epoch as f64);
+        Self { progress, per_epoch, found: epoch, reached: epoch }
+    }
+
+    fn reach(&mut self, epoch: usize) {
+        self.progress.advance(self.per_epoch * (epoch - self.reached) as f64);
+        self.reached = epoch;
+    }
+
+    /// The work is done for good.
+    fn keep(&mut self) {
+        (self.found, self.reached) = (0, 0);
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        self.progress.advance(-self.per_epoch * (self.reached - self.found) as f64);
+        self.progress.found(-self.per_epoch * self.found as f64);
+    }
+}
+
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(number) => format!("cuda:{number}"),
+        _ => "cpu".into(),
+    }
+}
