@@ -32,10 +32,6 @@ const SETTINGS: [&str; 8] = [
     "{method: simsiam, dtype: float64}",
 ];
 
-fn finished<'a>(log: &'a Log, state: &'a StateDict, provenance: &'a Provenance) -> Finished<'a> {
-    Finished { log, state, wall_seconds: 0.0, runs_in_cohort: 1, resumed: 0, provenance }
-}
-
 #[test]
 fn a_plain_torch_module_gives_our_loss() {
     let Some(python) = python() else {
@@ -65,8 +61,15 @@ fn a_plain_torch_module_gives_our_loss() {
             spec: spec.clone(),
             start: None,
         };
-        let provenance = Provenance::here("autograd", "cpu");
-        let run = write_run(folder.path(), &run, &finished(&Log::default(), &state, &provenance)).unwrap();
+        let finished = Finished {
+            log: Log::default(),
+            state: state.clone(),
+            wall_seconds: 0.0,
+            runs_in_cohort: 1,
+            resumed: 0,
+            provenance: Provenance::here("autograd", "cpu"),
+        };
+        let run = write_run(folder.path(), &run, &finished).unwrap();
         let views = folder.path().join("views.safetensors");
         let both = StateDict::from_iter([("x1".into(), x1.clone().into_dyn()), ("x2".into(), x2.clone().into_dyn())]);
         write_state(&views, &both, Dtype::Float64).unwrap();

@@ -37,6 +37,9 @@ fn effective_rank(representation: &Array2<f64>) -> Option<f64> {
     let mean = representation.mean_axis(Axis(0))?;
     let centred = representation - &mean;
     let covariance = centred.t().dot(&centred); // (m, m)
+    if covariance.iter().any(|value| !value.is_finite()) {
+        return None; // of a run that diverges: its square is too large for a number
+    }
     let m = covariance.nrows() as i64;
     let flat: Vec<f64> = covariance.iter().copied().collect();
     let eigenvalues = Tensor::from_slice(&flat).reshape([m, m]).linalg_eigvalsh("L");
@@ -60,6 +63,11 @@ mod tests {
         let measured = collapse(&Array2::from_elem((5, 3), 2.0)).unwrap();
         assert!(measured.representation_std < 1e-12 && measured.effective_rank < 1e-6);
         assert!((measured.mean_cosine - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_representation_too_large_to_be_squared_is_not_measured() {
+        assert_eq!(collapse(&array![[1e200, 0.0], [0.0, 1e200]]), None);
     }
 
     #[test]

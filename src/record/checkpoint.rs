@@ -92,6 +92,18 @@ impl Progress {
 impl Checkpoint {
     /// Saves a run, over its last checkpoint: whole or not at all.
     pub fn write(self, workspace: &Workspace, run: &PlannedRun) -> Result<()> {
+        Self::write_all([(self, workspace, run)])
+    }
+
+    /// Saves runs as [`Self::write`] does, and waits for the disk once for all.
+    pub fn write_all<'a>(runs: impl IntoIterator<Item = (Self, &'a Workspace, &'a PlannedRun)>) -> Result<()> {
+        let files = runs
+            .into_iter()
+            .map(|(checkpoint, workspace, run)| Ok((workspace.checkpoint(&run.id), checkpoint.bytes(run)?)));
+        durable::write_all(&files.collect::<Result<Vec<_>>>()?)
+    }
+
+    fn bytes(self, run: &PlannedRun) -> Result<Vec<u8>> {
         let Self { mut progress, log, state, generators } = self;
         let mut tensors = stored(&state, run.spec.dtype);
         tensors.push((LOG.into(), Stored::U8, vec![log.csv().len()], log.csv().to_vec()));
@@ -99,8 +111,7 @@ impl Checkpoint {
         tensors.push((GENERATORS.into(), Stored::U32, vec![generators.len()], words));
         let body = serialize(&tensors)?;
         progress.sha256 = digest(&[progress.line()?.as_bytes(), &body]);
-        let file = [progress.line()?.as_bytes(), &body].concat();
-        durable::write_whole(&workspace.checkpoint(&run.id), &file)
+        Ok([progress.line()?.as_bytes(), &body].concat())
     }
 
     /// Where a run was saved; none if it has no checkpoint, or one that is of no use: that of other settings, or a
@@ -219,18 +230,15 @@ mod tests {
         checkpoint(&run).write(&workspace, &run).unwrap();
         let path = workspace.checkpoint(&run.id);
         let whole = fs::read(&path).unwrap();
-        for end in 0..whole.len() {
-            fs::write(&path, &whole[..end]).unwrap();
-            assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None, "the first {end} bytes");
-        }
-        // The digit of the format aside, which makes it another version's.
-        let format = whole.iter().position(|&byte| byte == b'1').unwrap();
-        for place in (0..whole.len()).filter(|&place| place != format) {
+        assert!(Checkpoint::parse(&whole).is_ok());
+        for place in 0..whole.len() {
+            assert!(Checkpoint::parse(&whole[..place]).is_err(), "the first {place} bytes");
             let mut flipped = whole.clone();
             flipped[place] ^= 1;
-            fs::write(&path, &flipped).unwrap();
-            assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None, "byte {place} flipped");
+            assert!(Checkpoint::parse(&flipped).is_err(), "byte {place} flipped");
         }
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None);
     }
 
     #[test]

@@ -133,14 +133,20 @@ mod tests {
     }
 
     #[test]
-    fn only_leftovers_of_the_dead_are_cleaned() {
+    fn what_the_dead_left_is_settled_and_what_the_living_write_is_not() {
         let results = tempfile::tempdir().unwrap();
         let workspace = Workspace::of(results.path(), "fig1");
         workspace.create().unwrap();
-        let [ours, theirs] = [0, 1].map(|_| Claims::open(&workspace).unwrap());
-        let _claim = theirs.claim("living").unwrap();
+        let _claim = Claims::open(&workspace).unwrap().claim("living").unwrap();
         let [living, dead] = ["living", "dead.er"].map(|run| workspace.temporary(run).unwrap().keep());
-        workspace.clean(&ours).unwrap();
-        assert!(living.exists() && !dead.exists());
+        let finished = workspace.temporary("a.b").unwrap();
+        for run in ["a.b", "c"] {
+            std::fs::create_dir(finished.path().join(run)).unwrap();
+        }
+        let finished = workspace.commit(finished).unwrap();
+        std::fs::write(workspace.checkpoint("c"), "").unwrap();
+        workspace.settle().unwrap();
+        assert!(living.exists() && !dead.exists() && !finished.exists() && !workspace.checkpoint("c").exists());
+        assert!(["a.b", "c"].iter().all(|run| results.path().join("fig1").join(run).is_dir()));
     }
 }

@@ -55,9 +55,9 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
     let lock = OpenOptions::new().read(true).write(true).open(workspace.lock()).ok();
     let mut runs: IndexMap<String, Unfinished> = IndexMap::new();
     for (entry, path) in workspace.entries()? {
-        let (Entry::Checkpoint(run) | Entry::Failure(run) | Entry::Temporary(run)) = &entry;
-        let found = runs.entry(run.clone()).or_insert_with(|| Unfinished {
-            run: run.clone(),
+        let run = entry.run();
+        let found = runs.entry(run.into()).or_insert_with(|| Unfinished {
+            run: run.into(),
             progress: None,
             failure: None,
             claimed: lock.as_ref().is_some_and(|lock| is_locked(lock, run)),
@@ -65,7 +65,7 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
         match entry {
             Entry::Checkpoint(_) => found.progress = Progress::peek(&path),
             Entry::Failure(run) => found.failure = workspace.read_failure(&run),
-            Entry::Temporary(_) => {}
+            Entry::Temporary(_) | Entry::Finished(_) => {}
         }
     }
     Ok(runs.into_values().collect())
@@ -150,9 +150,8 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
     let entries = workspace.entries()?;
     let claims = if entries.is_empty() { None } else { Some(Claims::open(&workspace)?) };
     for ((entry, path), claims) in entries.into_iter().zip(claims.iter().cycle()) {
-        let (Entry::Checkpoint(run) | Entry::Failure(run) | Entry::Temporary(run)) = &entry;
-        let Some(claim) = claims.claim(run)? else { continue };
-        let recorded = results.join(experiment).join(run).is_dir();
+        let Some(claim) = claims.claim(entry.run())? else { continue };
+        let recorded = results.join(experiment).join(entry.run()).is_dir();
         let what = match entry {
             Entry::Temporary(_) => "half written by a process that was killed",
             Entry::Checkpoint(_) if recorded => "checkpoint of a run that is recorded",

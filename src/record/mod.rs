@@ -24,7 +24,7 @@ pub use rows::{Cells, Log};
 pub use verify::faults;
 pub use weights::{read_state, write_state};
 pub use workspace::{Entry, FailureNote, Workspace, now, remove};
-pub use write::{Finished, Provenance, Summary, write_run};
+pub use write::{Finished, Provenance, Summary, write_run, write_runs};
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,6 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -12,7 +11,8 @@ use super::{Claims, durable};
 
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
-/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, and `<run>.<random>.tmp` while something is being written.
+/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, `<run>.<random>.tmp` while something is being written, and for an
+/// instant `<run>.<random>.finished`, records that are whole and not yet in their place.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     folder: PathBuf,
@@ -22,6 +22,7 @@ const FOLDER: &str = ".unfinished";
 const CHECKPOINT: &str = ".checkpoint";
 const FAILED: &str = ".failed";
 const TEMPORARY: &str = ".tmp";
+const FINISHED: &str = ".finished";
 
 /// What a file of a workspace is, with the run it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ pub enum Entry {
     Failure(String),
     /// Being written by the process that trains the run, or left by one that was killed.
     Temporary(String),
+    /// Records of this and other runs, whole and not yet in their place.
+    Finished(String),
+}
+
+impl Entry {
+    pub fn run(&self) -> &str {
+        let (Self::Checkpoint(run) | Self::Failure(run) | Self::Temporary(run) | Self::Finished(run)) = self;
+        run
+    }
 }
 
 /// Why a run could not be finished.
@@ -117,7 +127,9 @@ impl Workspace {
             } else if let Some(run) = name.strip_suffix(FAILED) {
                 Entry::Failure(run.into())
             } else if let Some(rest) = name.strip_suffix(TEMPORARY) {
-                Entry::Temporary(rest.rsplit_once('.').map_or(rest, |(run, _)| run).into())
+                Entry::Temporary(without_random(rest))
+            } else if let Some(rest) = name.strip_suffix(FINISHED) {
+                Entry::Finished(without_random(rest))
             } else {
                 continue;
             };
@@ -127,18 +139,50 @@ impl Workspace {
         Ok(entries)
     }
 
-    /// Removes what killed processes left half written. What a living process is writing belongs to a run that it has
-    /// claimed, and stays.
-    pub fn clean(&self, claims: &Arc<Claims>) -> Result<()> {
-        for (entry, path) in self.entries()? {
-            let Entry::Temporary(run) = entry else { continue };
-            if claims.claim(&run)?.is_some_and(|claim| claim.is_exclusive()) {
-                log::info!("removing {}, left by a process that was killed", path.display());
-                remove(&path)?;
+    /// Declares the records in a folder of [`Self::temporary`] finished, all in one step, and says where they are now.
+    pub fn commit(&self, batch: tempfile::TempDir) -> io::Result<PathBuf> {
+        let finished = batch.path().with_extension(&FINISHED[1..]);
+        fs::rename(batch.path(), &finished)?;
+        Ok(finished)
+    }
+
+    /// Puts a finished record in its place, and removes what its run left here.
+    pub fn place(&self, record: &Path) -> Result<()> {
+        let (Some(experiment), Some(run)) = (self.folder.parent(), record.file_name()) else { return Ok(()) };
+        durable::place_folder(record, &experiment.join(run))?;
+        self.forget_checkpoint(&run.to_string_lossy())?;
+        self.forget_failure(&run.to_string_lossy())
+    }
+
+    /// Does what killed processes left undone: puts finished records in their places and removes what is half written.
+    /// What a living process is writing belongs to a run that it has claimed, and stays.
+    pub fn settle(&self) -> Result<()> {
+        let mut left = self.entries()?;
+        left.retain(|(entry, _)| matches!(entry, Entry::Temporary(_) | Entry::Finished(_)));
+        if left.is_empty() {
+            return Ok(());
+        }
+        let claims = Claims::open(self)?;
+        for (entry, path) in left {
+            let claim = claims.claim(entry.run())?;
+            if !claim.is_some_and(|claim| claim.is_exclusive()) {
+                continue;
             }
+            log::info!("settling {}, left by a process that was killed", path.display());
+            if let Entry::Finished(_) = entry {
+                for record in fs::read_dir(&path).with_context(|| format!("cannot list {}", path.display()))? {
+                    self.place(&record?.path())?;
+                }
+            }
+            remove(&path)?;
         }
         Ok(())
     }
+}
+
+/// The run's name in that of a temporary file, `<run>.<random>`.
+fn without_random(name: &str) -> String {
+    name.rsplit_once('.').map_or(name, |(run, _)| run).into()
 }
 
 /// Removes a file or a folder that may be gone already.

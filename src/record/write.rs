@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
@@ -7,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Log, Workspace,
     checkpoint::digest,
-    durable::{fill_folder, place_folder, sync_folder},
-    run_folder,
+    durable::{sync_files, sync_folder},
+    remove, run_folder,
     weights::{serialize, stored},
 };
 use crate::{metrics::COLUMNS, models::StateDict, spec::PlannedRun};
@@ -66,42 +69,83 @@ impl Provenance {
     }
 }
 
-/// A run that has been trained to its end.
-#[derive(Clone, Copy, Debug)]
-pub struct Finished<'a> {
-    pub log: &'a Log,
-    pub state: &'a StateDict,
+/// What a run that has been trained to its end leaves.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    pub log: Log,
+    pub state: StateDict,
     pub wall_seconds: f64,
     pub runs_in_cohort: usize,
     pub resumed: usize,
-    pub provenance: &'a Provenance,
+    pub provenance: Provenance,
 }
 
 /// Writes a finished run, whole or not at all. A folder that is there already is replaced. What the run left in the
 /// [`Workspace`] is removed.
 pub fn write_run(results: &Path, run: &PlannedRun, finished: &Finished) -> Result<PathBuf> {
-    let folder = run_folder(results, run);
-    let workspace = Workspace::of(results, &run.experiment);
-    let files = files(run, finished)?;
-    let write = || -> Result<()> {
-        let temporary = workspace.temporary(&run.id)?;
-        fill_folder(temporary.path(), &files)?;
-        place_folder(temporary.path(), &folder)?;
-        Ok(sync_folder(&results.join(&run.experiment))?)
+    write_runs(results, &run.experiment, &[(run, finished)]).remove(0)?;
+    Ok(run_folder(results, run))
+}
+
+/// Writes finished runs of an experiment as [`write_run`] does, and answers for each. The disk is waited for once for
+/// all, and a kill leaves all of them recorded (by the next start, if need be: see [`Workspace::settle`]) or none: runs
+/// that were trained side by side stay together.
+pub fn write_runs(results: &Path, experiment: &str, runs: &[(&PlannedRun, &Finished)]) -> Vec<Result<()>> {
+    let workspace = Workspace::of(results, experiment);
+    let Some((first, _)) = runs.first() else { return Vec::new() };
+    let batch = match workspace.temporary(&first.id) {
+        Ok(batch) => batch,
+        Err(error) => {
+            let message = format!("cannot write into {}", workspace.folder().display());
+            let (kind, error) = (error.kind(), error.to_string());
+            return runs.iter().map(|_| Err(io::Error::new(kind, error.clone())).context(message.clone())).collect();
+        }
     };
-    write().with_context(|| format!("cannot write the run {}", folder.display()))?;
-    workspace.forget_checkpoint(&run.id)?;
-    workspace.forget_failure(&run.id)?;
-    Ok(folder)
+    let mut written = Vec::with_capacity(4 * runs.len());
+    let mut answers: Vec<Result<()>> = Vec::with_capacity(runs.len());
+    for (run, finished) in runs {
+        let folder = batch.path().join(&run.id);
+        let answer = fill(&folder, run, finished).map(|files| written.extend(files));
+        if answer.is_err() {
+            let _ = fs::remove_dir_all(&folder); // what is half written goes with the batch at the latest
+        }
+        answers.push(answer.with_context(|| format!("cannot write the run {}", run_folder(results, run).display())));
+    }
+    let committed = sync_files(&written).and_then(|()| workspace.commit(batch));
+    for ((run, _), answer) in runs.iter().zip(&mut answers).filter(|(_, answer)| answer.is_ok()) {
+        *answer = match &committed {
+            Ok(batch) => workspace.place(&batch.join(&run.id)),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string()).into()),
+        }
+        .with_context(|| format!("cannot write the run {}", run_folder(results, run).display()));
+    }
+    if let Ok(batch) = committed
+        && let Err(error) = remove(&batch).and_then(|()| Ok(sync_folder(&results.join(experiment))?))
+    {
+        log::warn!("{error:#}");
+    }
+    answers
+}
+
+/// Writes the files of a record into a new folder.
+fn fill(folder: &Path, run: &PlannedRun, finished: &Finished) -> Result<Vec<PathBuf>> {
+    fs::create_dir(folder)?;
+    let mut written = Vec::new();
+    for (name, content) in files(run, finished)? {
+        let path = folder.join(name);
+        fs::write(&path, content)?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 /// The files of a record, the summary last.
 fn files(run: &PlannedRun, finished: &Finished) -> Result<Vec<(&'static str, Vec<u8>)>> {
-    let log = finished.log;
+    let log = &finished.log;
     let mut files = vec![
         ("spec.yaml", serde_yaml::to_string(&*run.spec)?.into_bytes()),
         ("metrics.csv", log.csv().to_vec()),
-        ("final.safetensors", serialize(&stored(finished.state, run.spec.dtype))?),
+        ("final.safetensors", serialize(&stored(&finished.state, run.spec.dtype))?),
     ];
     let summary = Summary {
         experiment: run.experiment.clone(),

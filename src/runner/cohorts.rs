@@ -20,21 +20,43 @@ pub struct Group<'a> {
     pub runs: Vec<&'a PlannedRun>,
 }
 
-/// Puts runs that fit together into groups, the costliest first so that no worker ends long after the others.
-pub fn group<'a>(todo: &[&'a PlannedRun], options: &Options, device: Device, workers: usize) -> Result<Vec<Group<'a>>> {
-    let mut fitting: IndexMap<(Chosen, String), Vec<&PlannedRun>> = IndexMap::new();
-    for &run in todo {
+impl Group<'_> {
+    /// Arithmetic of all its runs.
+    pub fn work(&self) -> f64 {
+        self.runs.iter().map(|run| cost::work(&run.spec)).sum()
+    }
+}
+
+/// Puts those of the runs that are to do into groups that fit together, the costliest first so that no worker ends long
+/// after the others.
+///
+/// libtorch rounds a run alone and a run beside others differently, in the last digit. On a CPU, the groups are therefore
+/// those of the whole sweep, each of one experiment and without what is done: a sweep that is started again trains what is
+/// left in the same cohorts. On a GPU, which needs large ones, they are made of what is left.
+pub fn group<'a>(
+    runs: &[&'a PlannedRun],
+    is_todo: impl Fn(&PlannedRun) -> bool,
+    options: &Options,
+    device: Device,
+    workers: usize,
+) -> Result<Vec<Group<'a>>> {
+    let mut fitting: IndexMap<(Chosen, String, &str), Vec<&PlannedRun>> = IndexMap::new();
+    for &run in runs {
         let engine = options.engine.choose(&run.spec, device)?;
         let shared = serde_json::to_string(&train::shared(&run.spec))?;
-        fitting.entry((engine, shared)).or_default().push(run);
+        let experiment = if device == Device::Cpu { run.experiment.as_str() } else { "" };
+        if device == Device::Cpu || is_todo(run) {
+            fitting.entry((engine, shared, experiment)).or_default().push(run);
+        }
     }
     let mut groups = Vec::new();
-    for ((engine, _), runs) in fitting {
+    for ((engine, ..), runs) in fitting {
         let limit = options.cohort.unwrap_or_else(|| default_limit(engine, device, runs.len(), workers));
         groups.extend(runs.chunks(limit).map(|runs| Group { engine, runs: runs.to_vec() }));
     }
-    let work = |group: &Group| group.runs.iter().map(|run| cost::work(&run.spec)).sum::<f64>();
-    groups.sort_by(|a, b| work(b).total_cmp(&work(a)));
+    groups.iter_mut().for_each(|group: &mut Group| group.runs.retain(|run| is_todo(run)));
+    groups.retain(|group| !group.runs.is_empty());
+    groups.sort_by(|a, b| b.work().total_cmp(&a.work()));
     Ok(groups)
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 
-use super::{engine::Chosen, queue::Held, sweep::Sweep};
+use super::{engine::Chosen, queue::Held, recording::Done, sweep::Sweep};
 use crate::spec::PlannedRun;
 
 /// Does what may panic; a panic becomes an error.
@@ -29,7 +29,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 impl Sweep<'_> {
     /// Trains the halves of a cohort that could not be trained; alone, a run has failed.
-    pub fn separate(&self, engine: Chosen, mut runs: Vec<Held>, error: Error) {
+    pub fn separate<'a>(&self, engine: Chosen, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
         if let [held] = runs.as_slice() {
             return self.fail(held.run, error);
         }
@@ -38,8 +38,8 @@ impl Sweep<'_> {
             "{} runs cannot be trained side by side ({error:#}): trying halves of them",
             runs.len() + half.len()
         );
-        self.train(engine, runs);
-        self.train(engine, half);
+        self.train(engine, runs, done);
+        self.train(engine, half, done);
     }
 
     /// A run has failed.

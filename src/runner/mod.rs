@@ -12,6 +12,7 @@ mod faults;
 mod interrupt;
 mod progress;
 mod queue;
+mod recording;
 mod sweep;
 mod training;
 

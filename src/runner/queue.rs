@@ -20,6 +20,16 @@ use crate::{
 /// How often a worker that has nothing else to do looks after the runs that other processes hold.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// What a worker is to do next.
+#[derive(Debug)]
+pub enum Next<'a> {
+    Train(Work<'a>),
+    /// Other processes hold all that is left: [wait](Queue::wait) until they have recorded it, or have died, and ask again.
+    Wait,
+    /// Nothing is left, or the sweep is to stop.
+    End,
+}
+
 /// A run that this process has claimed.
 #[derive(Debug)]
 pub struct Held<'a> {
@@ -55,7 +65,7 @@ pub struct Queue<'a> {
 }
 
 impl<'a> Queue<'a> {
-    /// Opens the workspaces of the groups' experiments, and removes what killed processes have left there.
+    /// Opens the workspaces of the groups' experiments.
     pub fn open(
         groups: Vec<Group<'a>>,
         results: &'a std::path::Path,
@@ -67,9 +77,7 @@ impl<'a> Queue<'a> {
             if !claims.contains_key(run.experiment.as_str()) {
                 let workspace = Workspace::of(results, &run.experiment);
                 workspace.create()?;
-                let ours = Claims::open(&workspace)?;
-                workspace.clean(&ours)?;
-                claims.insert(run.experiment.as_str(), ours);
+                claims.insert(run.experiment.as_str(), Claims::open(&workspace)?);
             }
         }
         Ok(Self {
@@ -84,27 +92,27 @@ impl<'a> Queue<'a> {
         })
     }
 
-    /// The next runs to train, claimed; none when nothing is left, or when the sweep is to stop.
-    ///
-    /// When other processes hold all that is left, this waits until they have recorded it, or have died: then it is ours.
-    pub fn next(&self) -> Option<Work<'a>> {
-        loop {
-            if self.interrupt.is_asked() || self.closed.load(Ordering::SeqCst) {
-                return None;
-            }
-            let group = super::lock(&self.waiting).pop_front();
-            if let Some(group) = group {
-                return Some(self.claim(group));
-            }
-            let held = super::lock(&self.elsewhere).iter().map(|group| group.runs.len()).sum::<usize>();
-            if held == 0 {
-                return None;
-            }
-            static ONCE: std::sync::Once = std::sync::Once::new();
-            ONCE.call_once(|| log::warn!("waiting for {held} runs that another process is training"));
-            std::thread::sleep(PATIENCE);
-            super::lock(&self.waiting).extend(std::mem::take(&mut *super::lock(&self.elsewhere)));
+    /// The next runs to train, claimed.
+    pub fn next(&self) -> Next<'a> {
+        if self.interrupt.is_asked() || self.closed.load(Ordering::SeqCst) {
+            return Next::End;
         }
+        let group = super::lock(&self.waiting).pop_front();
+        match group {
+            Some(group) => Next::Train(self.claim(group)),
+            None if super::lock(&self.elsewhere).is_empty() => Next::End,
+            None => Next::Wait,
+        }
+    }
+
+    /// Waits a moment for the runs that other processes hold.
+    pub fn wait(&self) {
+        let held = super::lock(&self.elsewhere).iter().map(|group| group.runs.len()).sum::<usize>();
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        ONCE.call_once(|| log::warn!("waiting for {held} runs that another process is training"));
+        std::thread::sleep(PATIENCE);
+        let held = std::mem::take(&mut *super::lock(&self.elsewhere));
+        super::lock(&self.waiting).extend(held);
     }
 
     /// Hands out nothing more.

@@ -1,6 +1,7 @@
 use std::{collections::HashSet, path::PathBuf, sync::Mutex, time::Duration};
 
 use anyhow::{Result, anyhow};
+use indexmap::IndexSet;
 use tch::Device;
 
 use super::{
@@ -8,11 +9,12 @@ use super::{
     engine::{Chosen, build},
     interrupt::{Interrupt, Interrupted},
     progress::Progress,
-    queue::{Held, Queue},
+    queue::{Held, Next, Queue, Work},
+    recording::Done,
 };
 use crate::{
     engine::{Engine, Member},
-    record::{self, Workspace},
+    record::{self, FailureNote, Workspace},
     spec::PlannedRun,
 };
 
@@ -74,21 +76,23 @@ pub fn run(runs: &[PlannedRun], options: &Options) -> Result<Outcome> {
 /// [`run`] with engines of the caller's making.
 pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Result<Outcome> {
     let device = options.device.resolve()?;
+    let experiments: IndexSet<&str> = runs.iter().map(|run| run.experiment.as_str()).collect();
+    experiments.iter().try_for_each(|experiment| Workspace::of(&options.results, experiment).settle())?;
     let mut seen = HashSet::new();
-    let once = runs.iter().filter(|run| seen.insert((&run.experiment, &run.id)));
-    let (kept, todo): (Vec<_>, Vec<_>) =
-        once.partition(|run| !options.force && record::is_recorded(&options.results, run));
-    let outcome = Mutex::new(Outcome { kept: kept.len(), ..Outcome::default() });
-    if !todo.is_empty() {
-        let workers = if device.is_cuda() { 1 } else { options.jobs.max(1) };
-        let groups = cohorts::group(&todo, options, device, workers)?;
-        let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
-        let progress = Progress::new(todo.len(), todo.iter().map(|run| cost::work(&run.spec)).sum());
-        let sweep = Sweep { options, device, build, queue, progress, outcome };
-        std::thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(|| sweep.work())));
-        return Ok(sweep.close());
+    let runs: Vec<_> = runs.iter().filter(|run| seen.insert((&run.experiment, &run.id))).collect();
+    let is_todo = |run: &PlannedRun| options.force || !record::is_recorded(&options.results, run);
+    let workers = if device.is_cuda() { 1 } else { options.jobs.max(1) };
+    let groups = cohorts::group(&runs, is_todo, options, device, workers)?;
+    let todo = groups.iter().map(|group| group.runs.len()).sum::<usize>();
+    let outcome = Outcome { kept: runs.len() - todo, ..Outcome::default() };
+    if todo == 0 {
+        return Ok(outcome);
     }
-    Ok(outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    let progress = Progress::new(todo, groups.iter().map(cohorts::Group::work).sum());
+    let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
+    let sweep = Sweep { options, device, build, queue, progress, outcome: Mutex::new(outcome) };
+    std::thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(|| sweep.work())));
+    Ok(sweep.close())
 }
 
 /// A sweep under way, shared by its workers.
@@ -107,23 +111,45 @@ impl Sweep<'_> {
             // libtorch splits sums by threads: one thread, so that a run's digits do not depend on the number of workers.
             tch::set_num_threads(1);
         }
-        while let Some(work) = self.queue.next() {
-            for run in work.recorded {
-                self.progress.found(cost::work(&run.spec));
-                self.progress.finished(&format!("{}/{}, by another process", run.experiment, run.id));
-                self.note(|outcome| outcome.elsewhere += 1);
+        let mut done = Done::new();
+        loop {
+            match self.queue.next() {
+                Next::Train(work) => {
+                    let Work { engine, runs, recorded, failed, blocked } = work;
+                    self.note_others(recorded, failed, blocked);
+                    if !self.options.resume {
+                        self.forget(&runs);
+                    }
+                    self.train(engine, runs, &mut done);
+                    if done.is_due() {
+                        self.record(&mut done);
+                    }
+                }
+                Next::Wait => {
+                    self.record(&mut done);
+                    self.queue.wait();
+                }
+                Next::End => return self.record(&mut done),
             }
-            for (run, note) in work.failed {
-                self.note_failure(run, anyhow!("{} (in another process)", note.error));
-            }
-            for (run, error) in work.blocked {
-                self.note_failure(run, error);
-            }
-            if !self.options.resume {
-                self.forget(&work.runs);
-            }
-            self.train(work.engine, work.runs);
         }
+    }
+
+    /// Runs that came to an end without us.
+    fn note_others(
+        &self,
+        recorded: Vec<&PlannedRun>,
+        failed: Vec<(&PlannedRun, FailureNote)>,
+        blocked: Vec<(&PlannedRun, anyhow::Error)>,
+    ) {
+        for run in recorded {
+            self.progress.found(cost::work(&run.spec));
+            self.progress.finished(&format!("{}/{}, by another process", run.experiment, run.id));
+            self.note(|outcome| outcome.elsewhere += 1);
+        }
+        for (run, note) in failed {
+            self.note_failure(run, anyhow!("{} (in another process)", note.error));
+        }
+        blocked.into_iter().for_each(|(run, error)| self.note_failure(run, error));
     }
 
     fn forget(&self, runs: &[Held]) {

@@ -10,11 +10,11 @@ use std::{
 use anyhow::Result;
 use tch::Device;
 
-use super::{cost, engine::Chosen, faults, queue::Held, sweep::Sweep};
+use super::{cost, engine::Chosen, faults, queue::Held, recording::Done, sweep::Sweep};
 use crate::{
     engine::Engine,
     metrics::Row,
-    record::{self, Checkpoint, Finished, Log, Progress, Provenance},
+    record::{Checkpoint, Finished, Log, Progress, Provenance},
     spec::PlannedRun,
     train::{self, Cohort, Ended, Snapshot},
 };
@@ -45,8 +45,8 @@ impl<'a> InHand<'a> {
 
 impl Sweep<'_> {
     /// Trains claimed runs side by side, those apart that have come less far.
-    pub fn train(&self, engine: Chosen, runs: Vec<Held>) {
-        let mut cohorts: BTreeMap<usize, Vec<(Held, Option<Checkpoint>)>> = BTreeMap::new();
+    pub fn train<'a>(&self, engine: Chosen, runs: Vec<Held<'a>>, done: &mut Done<'a>) {
+        let mut cohorts: BTreeMap<usize, Vec<(Held<'a>, Option<Checkpoint>)>> = BTreeMap::new();
         for held in runs {
             match held.checkpoint(&self.options.results) {
                 Ok(checkpoint) => {
@@ -59,23 +59,21 @@ impl Sweep<'_> {
         for (epoch, cohort) in cohorts {
             let (held, checkpoints): (Vec<_>, Vec<_>) = cohort.into_iter().unzip();
             let runs: Vec<_> = held.iter().map(|held| held.run).collect();
-            if let Err(error) = faults::guarded(|| self.train_cohort(engine, &runs, epoch, checkpoints)) {
-                self.separate(engine, held, error);
+            match faults::guarded(|| self.train_cohort(engine, &runs, epoch, checkpoints)) {
+                Ok(finished) => done.add(held.into_iter().zip(finished)),
+                Err(error) => self.separate(engine, held, error, done),
             }
         }
     }
 
-    /// Trains a cohort to its end and records it, or saves it if the sweep is asked to stop.
-    ///
-    /// # Errors
-    /// Training is impossible. That a finished run cannot be recorded is noted, and is the failure of that run alone.
+    /// Trains a cohort to its end. If the sweep is asked to stop, the cohort is saved, and nothing is finished.
     fn train_cohort(
         &self,
         chosen: Chosen,
         runs: &[&PlannedRun],
         epoch: usize,
         checkpoints: Vec<Option<Checkpoint>>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Finished>> {
         let clock = Instant::now();
         let specs: Vec<_> = runs.iter().map(|run| Arc::clone(&run.spec)).collect();
         let mut cohort =
@@ -101,49 +99,36 @@ impl Sweep<'_> {
             let saved = saver.save(|| self.save(&cohort, &*engine, &hands, clock));
             if self.options.interrupt.is_asked() {
                 self.note_saved(if saved { runs.len() } else { 0 });
-                return Ok(());
+                return Ok(Vec::new());
             }
         }
         meter.keep();
-        self.record(chosen, &hands, &*engine, clock)
+        let (wall, runs_in_cohort) = (clock.elapsed().as_secs_f64(), hands.len());
+        let provenance = Provenance::here(chosen.name(), &device_name(self.device));
+        let finish = |(hand, state)| {
+            let InHand { log, wall_before, resumed, .. } = hand;
+            let wall_seconds = wall_before + wall;
+            Finished { log, state, wall_seconds, runs_in_cohort, resumed, provenance: provenance.clone() }
+        };
+        Ok(hands.into_iter().zip(engine.state()?).map(finish).collect())
     }
 
     /// Writes a checkpoint of every run.
     fn save(&self, cohort: &Cohort, engine: &dyn Engine, hands: &[InHand], clock: Instant) -> Result<()> {
         let wall = clock.elapsed().as_secs_f64();
-        for (hand, Snapshot { state, generators }) in hands.iter().zip(cohort.snapshots(engine)?) {
+        let workspaces: Vec<_> = hands.iter().map(|hand| self.workspace(hand.run)).collect();
+        let snapshots = cohort.snapshots(engine)?;
+        let mut checkpoints = hands.iter().zip(&workspaces).zip(snapshots).map(|((hand, workspace), snapshot)| {
             let InHand { run, log, wall_before, resumed } = hand;
+            let Snapshot { state, generators } = snapshot;
             let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed);
-            let checkpoint = Checkpoint { progress, log: log.clone(), state, generators };
-            checkpoint.write(&self.workspace(run), run)?;
+            (Checkpoint { progress, log: log.clone(), state, generators }, workspace, *run)
+        });
+        // Some at a time: the rows of a thousand runs are gigabytes.
+        while checkpoints.len() > 0 {
+            Checkpoint::write_all(checkpoints.by_ref().take(64))?;
         }
         log::debug!("{} runs saved at epoch {}", hands.len(), cohort.epoch());
-        Ok(())
-    }
-
-    /// Records finished runs.
-    fn record(&self, chosen: Chosen, hands: &[InHand], engine: &dyn Engine, clock: Instant) -> Result<()> {
-        let provenance = Provenance::here(chosen.name(), &device_name(self.device));
-        let wall = clock.elapsed().as_secs_f64();
-        for (hand, state) in hands.iter().zip(engine.state()?) {
-            let InHand { run, log, wall_before, resumed } = hand;
-            let finished = Finished {
-                log,
-                state: &state,
-                wall_seconds: wall_before + wall,
-                runs_in_cohort: hands.len(),
-                resumed: *resumed,
-                provenance: &provenance,
-            };
-            match record::write_run(&self.options.results, run, &finished) {
-                Ok(_) => self.note(|outcome| {
-                    outcome.trained += 1;
-                    outcome.diverged += usize::from(log.diverged_at().is_some());
-                }),
-                Err(error) => self.fail_to_record(run, error),
-            }
-            self.progress.finished(&format!("{}/{}", run.experiment, run.id));
-        }
         Ok(())
     }
 }
