@@ -186,9 +186,10 @@ fn an_interrupt_from_within_leaves_what_is_needed_to_go_on() {
 #[test]
 fn a_run_that_diverges_is_recorded_with_its_epoch_and_the_sweep_goes_on() {
     for dtype in ["float32", "float64"] {
-        let text =
-            TINY.replace("seeds", "  wild: { method: ncl, loss: { normalize: false }, train: { lr: 1e200 } }\nseeds");
-        let text = if dtype == "float32" { text.replace("1e200", "1e30") } else { text };
+        let lr = if dtype == "float32" { "1e30" } else { "1e200" };
+        let wild =
+            format!("  wild: {{ method: ncl-linear, train: {{ lr: {lr} }}, metrics: {{ detail_every: 1 }} }}\nseeds");
+        let text = TINY.replace("seeds", &wild);
         let bench = Bench::new(&text);
         let arguments = [&RUN[..], &["--dtype", dtype]].concat();
         bench.landscape(&arguments).success().stderr(contains("8 runs trained").and(contains("4 runs diverged")));
@@ -256,7 +257,7 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_stops_the_sweep_and_leaves_what_is_recorded() {
-    let bench = Bench::new(&TINY.replace("seeds: 1..4", "seeds: 1..40"));
+    let bench = Bench::new(&TINY.replace("seeds: 1..4", "seeds: 1..40").replace("epochs: 6", "epochs: 400"));
     let results = bench.path("results");
     let Some(disk) = SmallDisk::mount(&results, "512k") else {
         eprintln!("skipped: a file system can be mounted by root only");
@@ -269,7 +270,7 @@ fn a_full_disk_stops_the_sweep_and_leaves_what_is_recorded() {
     let recorded = bench.runs().len();
     assert!((1..39).contains(&recorded), "{recorded} are recorded");
     bench.landscape(&["results", "verify"]).success().stdout(contains(format!("{recorded} records, all whole")));
-    disk.grow("16m");
+    disk.grow("64m");
     bench.landscape(&RUN).success().stderr(contains(format!("{} runs trained, {recorded} recorded", 40 - recorded)));
     bench.landscape(&["results", "verify"]).success().stdout(contains("40 records, all whole"));
     assert_eq!(bench.unfinished(), ["lock"]);
@@ -324,7 +325,7 @@ fn broken_records_are_found_and_pruned_and_trained_again() {
     let faults = String::from_utf8_lossy(&broken.get_output().stdout).into_owned();
     for fault in [
         "metrics.csv has been changed or damaged",
-        "metrics.csv ends at epoch",
+        "found record with",
         "final.safetensors has been changed or damaged",
         "spec.yaml holds the settings of",
         "summary.json cannot be read",

@@ -77,18 +77,20 @@ fn each_signal_saves_and_the_same_command_goes_on() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_ctrl_c_ends_it_at_once_and_the_signals_of_a_scheduler_do_not() {
     // One batch after another of a run whose first epoch does not end.
     let bench = Bench::new(&LONG.replace("samples: 120", "samples: 200000"));
     let mut child = start(&bench, &[]);
     until("the lock file", || bench.unfinished() == ["lock"]);
     sleep(Duration::from_millis(300));
-    signal(&child, "-TERM");
-    sleep(Duration::from_millis(100));
-    assert!(child.try_wait().unwrap().is_none(), "the first signal waits for the end of the epoch");
-    signal(&child, "-TERM");
+    for name in ["-TERM", "-USR1", "-TERM"] {
+        signal(&child, name);
+        sleep(Duration::from_millis(50));
+        assert!(child.try_wait().unwrap().is_none(), "it waits for the end of the epoch");
+    }
+    signal(&child, "-INT");
     let status = child.wait().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(2));
 }
 
 #[test]

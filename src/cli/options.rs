@@ -83,7 +83,7 @@ pub struct Computing {
     cohort: Option<std::num::NonZero<usize>>,
 
     /// Time between two checkpoints of a run, which a killed sweep goes on from; 0 for one after every epoch
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
     checkpoint_every: Duration,
 
     /// Run again what is recorded already, and from the start

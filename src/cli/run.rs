@@ -33,6 +33,9 @@ impl Args {
     }
 }
 
+/// Failures that are told one by one.
+const FAILURES_SHOWN: usize = 10;
+
 /// Trains and reports, and stops at a signal; fails if a run failed.
 pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
     let signals = runner::Signals::listen()?;
@@ -50,8 +53,11 @@ pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
     if outcome.diverged > 0 {
         eprintln!("{} runs diverged: see `diverged_at` in their summary.json", outcome.diverged);
     }
-    for failure in &outcome.failures {
+    for failure in outcome.failures.iter().take(FAILURES_SHOWN) {
         eprintln!("failed: {}: {:#}", failure.run, failure.error);
+    }
+    if let more @ 1.. = outcome.failures.len().saturating_sub(FAILURES_SHOWN) {
+        eprintln!("and {more} more, which `landscape results list` shows");
     }
     if let Some(interrupted) = outcome.interrupted {
         return Err(interrupted.into());

@@ -93,13 +93,12 @@ pub fn write_run(results: &Path, run: &PlannedRun, finished: &Finished) -> Resul
 pub fn write_runs(results: &Path, experiment: &str, runs: &[(&PlannedRun, &Finished)]) -> Vec<Result<()>> {
     let workspace = Workspace::of(results, experiment);
     let Some((first, _)) = runs.first() else { return Vec::new() };
+    let named = |run: &PlannedRun| format!("cannot write the run {}", run_folder(results, run).display());
+    // What fails for all is said of each.
+    let each = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
     let batch = match workspace.temporary(&first.id) {
         Ok(batch) => batch,
-        Err(error) => {
-            let message = format!("cannot write into {}", workspace.folder().display());
-            let (kind, error) = (error.kind(), error.to_string());
-            return runs.iter().map(|_| Err(io::Error::new(kind, error.clone())).context(message.clone())).collect();
-        }
+        Err(error) => return runs.iter().map(|(run, _)| Err(each(&error)).with_context(|| named(run))).collect(),
     };
     let mut written = Vec::with_capacity(4 * runs.len());
     let mut answers: Vec<Result<()>> = Vec::with_capacity(runs.len());
@@ -109,15 +108,15 @@ pub fn write_runs(results: &Path, experiment: &str, runs: &[(&PlannedRun, &Finis
         if answer.is_err() {
             let _ = fs::remove_dir_all(&folder); // what is half written goes with the batch at the latest
         }
-        answers.push(answer.with_context(|| format!("cannot write the run {}", run_folder(results, run).display())));
+        answers.push(answer.with_context(|| named(run)));
     }
     let committed = sync_files(&written).and_then(|()| workspace.commit(batch));
     for ((run, _), answer) in runs.iter().zip(&mut answers).filter(|(_, answer)| answer.is_ok()) {
-        *answer = match &committed {
+        let placed = match &committed {
             Ok(batch) => workspace.place(&batch.join(&run.id)),
-            Err(error) => Err(io::Error::new(error.kind(), error.to_string()).into()),
-        }
-        .with_context(|| format!("cannot write the run {}", run_folder(results, run).display()));
+            Err(error) => Err(each(error).into()),
+        };
+        *answer = placed.with_context(|| named(run));
     }
     if let Ok(batch) = committed
         && let Err(error) = remove(&batch).and_then(|()| Ok(sync_folder(&results.join(experiment))?))

@@ -28,40 +28,47 @@ impl Interrupt {
     }
 }
 
-/// While this lives, the first SIGTERM, SIGINT or SIGUSR1 asks the sweep to stop. A second one, or one that comes after
-/// this, ends the program at once, as it does by default.
+/// While this lives, SIGTERM, SIGINT and SIGUSR1 ask the sweep to stop. A further SIGINT, from somebody who does not want
+/// to wait, ends the program at once; further ones of the others, which schedulers send several of, change nothing.
+/// Afterwards each ends the program, as it does by default.
 #[derive(Debug)]
-pub struct Signals(Interrupt);
+pub struct Signals {
+    interrupt: Interrupt,
+    /// Nobody listens: signals do what they do by default.
+    idle: Arc<AtomicBool>,
+}
 
 impl Signals {
     /// Listens from now on.
     pub fn listen() -> Result<Self> {
-        static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
-        let interrupt = match INTERRUPT.get() {
-            Some(interrupt) => interrupt,
+        static REGISTERED: OnceLock<(Interrupt, Arc<AtomicBool>)> = OnceLock::new();
+        let (interrupt, idle) = match REGISTERED.get() {
+            Some(registered) => registered,
             None => {
-                let interrupt = Interrupt::default();
-                for signal in [SIGTERM, SIGINT, SIGUSR1] {
+                let (interrupt, idle) = (Interrupt::default(), Arc::new(AtomicBool::new(true)));
+                for (signal, deadly) in [(SIGTERM, &idle), (SIGUSR1, &idle), (SIGINT, &interrupt.0)] {
                     // In this order: the first signal finds the flag unset and sets it, the next one finds it set.
-                    flag::register_conditional_default(signal, Arc::clone(&interrupt.0))
+                    flag::register_conditional_default(signal, Arc::clone(deadly))
                         .and_then(|_| flag::register(signal, Arc::clone(&interrupt.0)))
                         .context("cannot listen to signals")?;
                 }
-                INTERRUPT.get_or_init(|| interrupt)
+                REGISTERED.get_or_init(|| (interrupt, idle))
             }
         };
         interrupt.0.store(false, Ordering::SeqCst);
-        Ok(Self(interrupt.clone()))
+        idle.store(false, Ordering::SeqCst);
+        Ok(Self { interrupt: interrupt.clone(), idle: Arc::clone(idle) })
     }
 
     pub fn interrupt(&self) -> Interrupt {
-        self.0.clone()
+        self.interrupt.clone()
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.0.ask();
+        self.interrupt.ask();
+        self.idle.store(true, Ordering::SeqCst);
     }
 }
 
