@@ -7,7 +7,7 @@ use contrastive_landscape::{
     engine::{Engine, Member},
     fused::FusedEngine,
     models::{StateDict, methods},
-    record::{Checkpoint, Claims, Log, Progress, Workspace},
+    record::{Checkpoint, Log, Progress, Workspace},
     spec::{PlannedRun, RunSpec, resolve},
     train::{Cohort, Ended, Snapshot, train},
 };
@@ -54,11 +54,10 @@ fn in_pieces(specs: &[Arc<RunSpec>], build: Build) -> (Vec<Log>, Vec<StateDict>)
     let results = tempfile::tempdir().unwrap();
     let workspace = Workspace::of(results.path(), "tiny");
     workspace.create().unwrap();
-    let _claims = Claims::open(&workspace).unwrap();
     let runs: Vec<_> = specs.iter().enumerate().map(|(place, spec)| planned(place, spec)).collect();
     loop {
         let mut cohort = Cohort::draw(specs).unwrap();
-        let saved: Vec<_> = runs.iter().filter_map(|run| Checkpoint::read(&workspace, run).unwrap()).collect();
+        let saved: Vec<_> = runs.iter().flat_map(|run| Checkpoint::read(&workspace, run).unwrap()).collect();
         let mut logs = vec![Log::default(); specs.len()];
         if !saved.is_empty() {
             let epoch = saved[0].progress.epoch;
@@ -75,10 +74,11 @@ fn in_pieces(specs: &[Arc<RunSpec>], build: Build) -> (Vec<Log>, Vec<StateDict>)
             return (logs, engine.state().unwrap());
         }
         let snapshots = cohort.snapshots(&*engine).unwrap();
-        for ((run, log), Snapshot { state, generators }) in runs.iter().zip(logs).zip(snapshots) {
+        let saved = runs.iter().zip(logs).zip(snapshots).map(|((run, log), Snapshot { state, generators })| {
             let progress = Progress::new(run, cohort.epoch(), 0.0, 0);
-            Checkpoint { progress, log, state, generators }.write(&workspace, run).unwrap();
-        }
+            (Checkpoint { progress, log, state, generators }, &workspace, run)
+        });
+        Checkpoint::write(saved).unwrap();
     }
 }
 

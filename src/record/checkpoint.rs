@@ -90,17 +90,14 @@ impl Progress {
 }
 
 impl Checkpoint {
-    /// Saves a run, over its last checkpoint: whole or not at all.
-    pub fn write(self, workspace: &Workspace, run: &PlannedRun) -> Result<()> {
-        Self::write_all([(self, workspace, run)])
-    }
-
-    /// Saves runs as [`Self::write`] does, and waits for the disk once for all.
-    pub fn write_all<'a>(runs: impl IntoIterator<Item = (Self, &'a Workspace, &'a PlannedRun)>) -> Result<()> {
-        let files = runs
-            .into_iter()
-            .map(|(checkpoint, workspace, run)| Ok((workspace.checkpoint(&run.id), checkpoint.bytes(run)?)));
-        durable::write_all(&files.collect::<Result<Vec<_>>>()?)
+    /// Saves runs that are trained side by side, over their last checkpoints: each whole or not at all, and after a kill
+    /// there is one epoch of which all of them have a checkpoint.
+    pub fn write<'a>(cohort: impl IntoIterator<Item = (Self, &'a Workspace, &'a PlannedRun)>) -> Result<()> {
+        let files = cohort.into_iter().map(|(checkpoint, workspace, run)| {
+            let path = workspace.checkpoint(&run.id);
+            Ok((path, checkpoint.bytes(run)?))
+        });
+        durable::write_together(files, Workspace::older)
     }
 
     fn bytes(self, run: &PlannedRun) -> Result<Vec<u8>> {
@@ -114,25 +111,31 @@ impl Checkpoint {
         Ok([progress.line()?.as_bytes(), &body].concat())
     }
 
-    /// Where a run was saved; none if it has no checkpoint, or one that is of no use: that of other settings, or a
-    /// damaged one, of which a warning tells.
+    /// Where a run was saved, last first: nothing, one checkpoint, or two if a kill came between. What is of no use is
+    /// left out: a checkpoint of other settings, and a damaged one, of which a warning tells.
     ///
     /// # Errors
     /// The file cannot be read, or another version of the program wrote it: it may be worth hours, so it is left alone.
-    pub fn read(workspace: &Workspace, run: &PlannedRun) -> Result<Option<Self>> {
-        let path = workspace.checkpoint(&run.id);
-        let bytes = match std::fs::read(&path) {
+    pub fn read(workspace: &Workspace, run: &PlannedRun) -> Result<Vec<Self>> {
+        let paths = [workspace.checkpoint(&run.id), Workspace::older(&workspace.checkpoint(&run.id))];
+        let read = paths.iter().filter_map(|path| Self::read_file(path, run).transpose());
+        read.collect()
+    }
+
+    fn read_file(path: &Path, run: &PlannedRun) -> Result<Option<Self>> {
+        let bytes = match std::fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             read => read.with_context(|| format!("cannot read the checkpoint {}", path.display()))?,
         };
         let head = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        match serde_json::from_slice::<Origin>(head) {
-            Ok(Origin { format, version }) if format != FORMAT => bail!(
+        if let Ok(Origin { format, version }) = serde_json::from_slice::<Origin>(head)
+            && format != FORMAT
+        {
+            bail!(
                 "{} was written by landscape {version}: finish the run with that version, or remove the file to start \
                  the run afresh",
                 path.display()
-            ),
-            _ => {}
+            );
         }
         match Self::parse(&bytes) {
             Ok(checkpoint) if checkpoint.progress.settings == settings(run) => Ok(Some(checkpoint)),
@@ -141,7 +144,7 @@ impl Checkpoint {
                 Ok(None)
             }
             Err(error) => {
-                log::warn!("{} is damaged ({error:#}): the run starts afresh", path.display());
+                log::warn!("{} is damaged ({error:#}): it is not used", path.display());
                 Ok(None)
             }
         }
@@ -215,9 +218,9 @@ mod tests {
     fn a_checkpoint_survives_the_disk() {
         let run = run("{}");
         let (_results, workspace) = bench(&run);
-        assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None);
-        checkpoint(&run).write(&workspace, &run).unwrap();
-        let read = Checkpoint::read(&workspace, &run).unwrap().unwrap();
+        assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), []);
+        Checkpoint::write([(checkpoint(&run), &workspace, &run)]).unwrap();
+        let read = Checkpoint::read(&workspace, &run).unwrap().remove(0);
         let written = checkpoint(&run);
         assert_eq!((&read.state, &read.log, &read.generators), (&written.state, &written.log, &written.generators));
         assert_eq!(Progress::peek(&workspace.checkpoint(&run.id)), Some(read.progress));
@@ -227,7 +230,7 @@ mod tests {
     fn no_damaged_checkpoint_is_used() {
         let run = run("{}");
         let (_results, workspace) = bench(&run);
-        checkpoint(&run).write(&workspace, &run).unwrap();
+        Checkpoint::write([(checkpoint(&run), &workspace, &run)]).unwrap();
         let path = workspace.checkpoint(&run.id);
         let whole = fs::read(&path).unwrap();
         assert!(Checkpoint::parse(&whole).is_ok());
@@ -238,19 +241,37 @@ mod tests {
             assert!(Checkpoint::parse(&flipped).is_err(), "byte {place} flipped");
         }
         fs::write(&path, &whole[..whole.len() - 1]).unwrap();
-        assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), None);
+        assert_eq!(Checkpoint::read(&workspace, &run).unwrap(), []);
     }
 
     #[test]
     fn that_of_another_version_is_left_alone_and_that_of_other_settings_is_not_used() {
         let ours = run("{}");
         let (_results, workspace) = bench(&ours);
-        checkpoint(&ours).write(&workspace, &ours).unwrap();
-        assert_eq!(Checkpoint::read(&workspace, &run("{train: {lr: 0.5}}")).unwrap(), None);
+        Checkpoint::write([(checkpoint(&ours), &workspace, &ours)]).unwrap();
+        assert_eq!(Checkpoint::read(&workspace, &run("{train: {lr: 0.5}}")).unwrap(), []);
         let path = workspace.checkpoint(&ours.id);
         fs::write(&path, "{\"format\":99,\"version\":\"9.0.0\",\"more\":1}\nbody").unwrap();
         let error = Checkpoint::read(&workspace, &ours).unwrap_err().to_string();
         assert!(error.contains("written by landscape 9.0.0") && error.contains("remove the file"), "{error}");
         assert!(path.exists());
+    }
+
+    #[test]
+    fn a_kill_between_leaves_the_older_one() {
+        let run = run("{}");
+        let (_results, workspace) = bench(&run);
+        Checkpoint::write([(checkpoint(&run), &workspace, &run)]).unwrap();
+        let path = workspace.checkpoint(&run.id);
+        fs::rename(&path, Workspace::older(&path)).unwrap();
+        let epochs = || -> Vec<usize> {
+            Checkpoint::read(&workspace, &run).unwrap().iter().map(|saved| saved.progress.epoch).collect()
+        };
+        assert_eq!(epochs(), [340]);
+        let newer = Checkpoint { progress: Progress::new(&run, 350, 13.0, 1), ..checkpoint(&run) };
+        fs::write(&path, newer.bytes(&run).unwrap()).unwrap();
+        assert_eq!(epochs(), [350, 340]);
+        Checkpoint::write([(checkpoint(&run), &workspace, &run)]).unwrap();
+        assert_eq!(epochs(), [340], "the older one is gone");
     }
 }

@@ -1,6 +1,7 @@
 //! Files that are whole or not there, after a kill and after a power cut alike.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::PermissionsExt,
@@ -13,6 +14,7 @@ use nix::{
     fcntl::{AT_FDCWD, RenameFlags, renameat2},
     unistd::syncfs,
 };
+use tempfile::NamedTempFile;
 
 /// Up to so many files are seen onto the disk one by one, more by one call for the whole file system: that may have to
 /// wait for what others write, and each file of its own waits for the disk.
@@ -20,33 +22,58 @@ const FEW: usize = 8;
 
 /// Writes a file under a temporary name beside it and renames it: whole or not at all.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    write_all(&[(path.into(), content.into())])
+    let write = || -> io::Result<()> {
+        let file = temporary(path, content)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_folder(folder_of(path))
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes files as [`write_whole`] does, and waits for the disk once for all.
-pub fn write_all(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
-    let mut written = Vec::with_capacity(files.len());
-    for (path, content) in files {
-        let write = || -> io::Result<_> {
-            fs::create_dir_all(folder_of(path))?;
-            let named = path.file_stem().unwrap_or_default().to_string_lossy();
-            let mut file = tempfile::Builder::new()
-                .prefix(&format!("{named}."))
-                .suffix(".tmp")
-                .permissions(fs::Permissions::from_mode(0o644))
-                .tempfile_in(folder_of(path))?;
-            file.write_all(content)?;
-            Ok(file)
-        };
-        written.push(write().with_context(|| format!("cannot write {}", path.display()))?);
+/// Writes files that belong together, over older ones: after a kill there are all of the new ones or all of the older
+/// ones, each under its own name or the one that `older` gives it. The disk is waited for once for all.
+pub fn write_together(
+    files: impl IntoIterator<Item = Result<(PathBuf, Vec<u8>)>>,
+    older: impl Fn(&Path) -> PathBuf,
+) -> Result<()> {
+    let (mut written, mut names) = (Vec::new(), Vec::new());
+    for file in files {
+        let (path, content) = file?;
+        let file = temporary(&path, &content).with_context(|| format!("cannot write {}", path.display()))?;
+        written.push(file.into_temp_path());
+        names.push(path);
     }
-    let temporary: Vec<_> = written.iter().map(|file| file.path().to_path_buf()).collect();
-    let Some((first, _)) = files.first() else { return Ok(()) };
-    sync_files(&temporary).with_context(|| format!("cannot write {}", first.display()))?;
-    for (file, (path, _)) in written.into_iter().zip(files) {
-        file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    sync_folder(folder_of(first)).with_context(|| format!("cannot write {}", first.display()))
+    let place = || -> io::Result<()> {
+        sync_files(&written)?;
+        for name in names.iter().filter(|name| names.len() > 1 && name.exists()) {
+            fs::rename(name, older(name))?;
+        }
+        for (file, name) in written.into_iter().zip(&names) {
+            file.persist(name)?;
+        }
+        let folders: BTreeSet<&Path> = names.iter().map(|name| folder_of(name)).collect();
+        folders.into_iter().try_for_each(sync_folder)?;
+        for older in names.iter().map(|name| older(name)).filter(|older| older.exists()) {
+            fs::remove_file(older)?;
+        }
+        Ok(())
+    };
+    place()
+        .with_context(|| format!("cannot write {}", names.first().map_or("", |name| name.to_str().unwrap_or_default())))
+}
+
+fn temporary(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder)?;
+    let named = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut file = tempfile::Builder::new()
+        .prefix(&format!("{named}."))
+        .suffix(".tmp")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -54,7 +81,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Sees files of one file system onto the disk.
-pub fn sync_files(files: &[PathBuf]) -> io::Result<()> {
+pub fn sync_files<P: AsRef<Path>>(files: &[P]) -> io::Result<()> {
     match files {
         [first, ..] if files.len() > FEW => Ok(syncfs(File::open(first)?)?),
         _ => files.iter().try_for_each(|path| File::open(path)?.sync_all()),
@@ -88,12 +115,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_files_are_written_as_one_is() {
+    fn files_are_written_together_over_older_ones() {
         let bench = tempfile::tempdir().unwrap();
-        let files: Vec<_> = (0..2 * FEW).map(|i| (bench.path().join(i.to_string()), vec![i as u8])).collect();
-        write_all(&files).unwrap();
-        assert!(files.iter().all(|(path, content)| fs::read(path).unwrap() == *content));
-        assert_eq!(fs::read_dir(bench.path()).unwrap().count(), files.len(), "no temporary file is left");
+        for content in [b"1", b"2"] {
+            let files = (0..2 * FEW).map(|i| Ok((bench.path().join(format!("{i}.file")), content.to_vec())));
+            write_together(files, |path| path.with_extension("older")).unwrap();
+            let read: Vec<_> =
+                fs::read_dir(bench.path()).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+            assert_eq!(read, vec![content; 2 * FEW], "and nothing else is left");
+        }
     }
 
     #[test]

@@ -63,7 +63,10 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
             claimed: lock.as_ref().is_some_and(|lock| is_locked(lock, run)),
         });
         match entry {
-            Entry::Checkpoint(_) => found.progress = Progress::peek(&path),
+            Entry::Checkpoint(_) => {
+                let other = found.progress.take();
+                found.progress = Progress::peek(&path).into_iter().chain(other).max_by_key(|progress| progress.epoch);
+            }
             Entry::Failure(run) => found.failure = workspace.read_failure(&run),
             Entry::Temporary(_) | Entry::Finished(_) => {}
         }

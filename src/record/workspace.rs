@@ -12,7 +12,8 @@ use super::{Claims, durable};
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
 /// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, `<run>.<random>.tmp` while something is being written, and for an
-/// instant `<run>.<random>.finished`, records that are whole and not yet in their place.
+/// instant `<run>.older`, the last checkpoint while a cohort's new ones take its place, and `<run>.<random>.finished`,
+/// records that are whole and not yet in their place.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     folder: PathBuf,
@@ -20,6 +21,7 @@ pub struct Workspace {
 
 const FOLDER: &str = ".unfinished";
 const CHECKPOINT: &str = ".checkpoint";
+const OLDER: &str = ".older";
 const FAILED: &str = ".failed";
 const TEMPORARY: &str = ".tmp";
 const FINISHED: &str = ".finished";
@@ -81,6 +83,11 @@ impl Workspace {
         self.folder.join(format!("{run}{CHECKPOINT}"))
     }
 
+    /// Where a checkpoint is put aside.
+    pub fn older(checkpoint: &Path) -> PathBuf {
+        checkpoint.with_extension(&OLDER[1..])
+    }
+
     fn failure(&self, run: &str) -> PathBuf {
         self.folder.join(format!("{run}{FAILED}"))
     }
@@ -107,9 +114,11 @@ impl Workspace {
         remove(&self.failure(run))
     }
 
-    /// Removes a run's checkpoint.
+    /// Removes a run's checkpoints.
     pub fn forget_checkpoint(&self, run: &str) -> Result<()> {
-        remove(&self.checkpoint(run))
+        let checkpoint = self.checkpoint(run);
+        remove(&checkpoint)?;
+        remove(&Self::older(&checkpoint))
     }
 
     /// What lies here, with each entry's path.
@@ -122,7 +131,7 @@ impl Workspace {
         for file in listing {
             let path = file.with_context(|| format!("cannot list {}", self.folder.display()))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let entry = if let Some(run) = name.strip_suffix(CHECKPOINT) {
+            let entry = if let Some(run) = name.strip_suffix(CHECKPOINT).or(name.strip_suffix(OLDER)) {
                 Entry::Checkpoint(run.into())
             } else if let Some(run) = name.strip_suffix(FAILED) {
                 Entry::Failure(run.into())
@@ -165,8 +174,9 @@ impl Workspace {
         let claims = Claims::open(self)?;
         for (entry, path) in left {
             let claim = claims.claim(entry.run())?;
-            if !claim.is_some_and(|claim| claim.is_exclusive()) {
-                continue;
+            let ours = claim.as_ref().is_some_and(|claim| claim.is_exclusive());
+            if !ours || !path.exists() {
+                continue; // a living process has it in hand, or has done it
             }
             log::info!("settling {}, left by a process that was killed", path.display());
             if let Entry::Finished(_) = entry {

@@ -55,7 +55,8 @@ impl Sweep<'_> {
         let advice = "the same command goes on from the last checkpoint";
         if is_full(&error) {
             self.queue.close();
-            return self.fail(run, anyhow!("{error:#}; no further run is begun: make room, then {advice}"));
+            let error = anyhow!("{error:#}; no further run is begun: make room, then {advice}");
+            return self.note_failure(run, error); // there is no room for a note either
         }
         self.fail(run, anyhow!("{error:#}; {advice}"));
     }

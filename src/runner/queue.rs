@@ -157,8 +157,8 @@ impl<'a> Queue<'a> {
 }
 
 impl Held<'_> {
-    /// Where the run was saved, if it was.
-    pub fn checkpoint(&self, results: &std::path::Path) -> Result<Option<Checkpoint>> {
+    /// Where the run was saved, last first.
+    pub fn checkpoints(&self, results: &std::path::Path) -> Result<Vec<Checkpoint>> {
         Checkpoint::read(&Workspace::of(results, &self.run.experiment), self.run)
     }
 }

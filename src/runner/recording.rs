@@ -43,13 +43,15 @@ impl Sweep<'_> {
             let answers = record::write_runs(&self.options.results, experiment, &runs);
             for ((run, finished), answer) in runs.into_iter().zip(answers) {
                 match answer {
-                    Ok(()) => self.note(|outcome| {
-                        outcome.trained += 1;
-                        outcome.diverged += usize::from(finished.log.diverged_at().is_some());
-                    }),
+                    Ok(()) => {
+                        self.progress.finished(&format!("{}/{}", run.experiment, run.id));
+                        self.note(|outcome| {
+                            outcome.trained += 1;
+                            outcome.diverged += usize::from(finished.log.diverged_at().is_some());
+                        });
+                    }
                     Err(error) => self.fail_to_record(run, error),
                 }
-                self.progress.finished(&format!("{}/{}", run.experiment, run.id));
             }
         }
         done.runs.clear();

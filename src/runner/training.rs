@@ -1,4 +1,4 @@
-//! One cohort, from where its runs stand to their records.
+//! Cohorts, from where their runs stand to their ends.
 
 use std::{
     collections::BTreeMap,
@@ -46,15 +46,24 @@ impl<'a> InHand<'a> {
 impl Sweep<'_> {
     /// Trains claimed runs side by side, those apart that have come less far.
     pub fn train<'a>(&self, engine: Chosen, runs: Vec<Held<'a>>, done: &mut Done<'a>) {
-        let mut cohorts: BTreeMap<usize, Vec<(Held<'a>, Option<Checkpoint>)>> = BTreeMap::new();
+        let mut saved = Vec::with_capacity(runs.len());
         for held in runs {
-            match held.checkpoint(&self.options.results) {
-                Ok(checkpoint) => {
-                    let epoch = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.progress.epoch);
-                    cohorts.entry(epoch).or_default().push((held, checkpoint));
-                }
+            match held.checkpoints(&self.options.results) {
+                Ok(checkpoints) => saved.push((held, checkpoints)),
                 Err(error) => self.fail(held.run, error),
             }
+        }
+        // A kill may have come while a cohort was being saved: then its last epoch is one that all of them have.
+        let has = |checkpoints: &[Checkpoint], epoch| checkpoints.iter().any(|saved| saved.progress.epoch == epoch);
+        let first = saved.first().map_or(&[][..], |(_, checkpoints)| checkpoints);
+        let epochs = first.iter().map(|checkpoint| checkpoint.progress.epoch);
+        let common = epochs.filter(|&epoch| saved.iter().all(|(_, checkpoints)| has(checkpoints, epoch))).max();
+        let mut cohorts: BTreeMap<usize, Vec<(Held<'a>, Option<Checkpoint>)>> = BTreeMap::new();
+        for (held, mut checkpoints) in saved {
+            checkpoints.retain(|checkpoint| common.is_none_or(|epoch| checkpoint.progress.epoch == epoch));
+            let checkpoint = checkpoints.into_iter().next();
+            let epoch = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.progress.epoch);
+            cohorts.entry(epoch).or_default().push((held, checkpoint));
         }
         for (epoch, cohort) in cohorts {
             let (held, checkpoints): (Vec<_>, Vec<_>) = cohort.into_iter().unzip();
@@ -118,16 +127,12 @@ impl Sweep<'_> {
         let wall = clock.elapsed().as_secs_f64();
         let workspaces: Vec<_> = hands.iter().map(|hand| self.workspace(hand.run)).collect();
         let snapshots = cohort.snapshots(engine)?;
-        let mut checkpoints = hands.iter().zip(&workspaces).zip(snapshots).map(|((hand, workspace), snapshot)| {
+        Checkpoint::write(hands.iter().zip(&workspaces).zip(snapshots).map(|((hand, workspace), snapshot)| {
             let InHand { run, log, wall_before, resumed } = hand;
             let Snapshot { state, generators } = snapshot;
             let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed);
             (Checkpoint { progress, log: log.clone(), state, generators }, workspace, *run)
-        });
-        // Some at a time: the rows of a thousand runs are gigabytes.
-        while checkpoints.len() > 0 {
-            Checkpoint::write_all(checkpoints.by_ref().take(64))?;
-        }
+        }))?;
         log::debug!("{} runs saved at epoch {}", hands.len(), cohort.epoch());
         Ok(())
     }
