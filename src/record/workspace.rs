@@ -155,12 +155,13 @@ impl Workspace {
         Ok(finished)
     }
 
-    /// Puts a finished record in its place, and removes what its run left here.
+    /// Removes what a run left here, and puts its finished record in its place. In this order: after a kill in between,
+    /// the record is still found here.
     pub fn place(&self, record: &Path) -> Result<()> {
         let (Some(experiment), Some(run)) = (self.folder.parent(), record.file_name()) else { return Ok(()) };
-        durable::place_folder(record, &experiment.join(run))?;
         self.forget_checkpoint(&run.to_string_lossy())?;
-        self.forget_failure(&run.to_string_lossy())
+        self.forget_failure(&run.to_string_lossy())?;
+        Ok(durable::place_folder(record, &experiment.join(run))?)
     }
 
     /// Does what killed processes left undone: puts finished records in their places and removes what is half written.
