@@ -17,14 +17,22 @@ PYTHON  ?= python3
 KILLS   ?= 200
 # More arguments for pip, such as --index-url or --find-links.
 PIP_ARGS ?=
+# A checkout of github.com/ashwinipokle/contrastive_landscape, for live crosschecks, and how many random command lines.
+AUTHORS_REPO ?=
+SAMPLE ?= 40
+# Inputs for each reader that is fuzzed.
+FUZZ ?= 1000000
 
 TORCH_VERSION := 2.11.0
 NUMPY := "numpy==2.4.6; python_version >= '3.11'" "numpy==2.2.6; python_version < '3.11'"
 LANDSCAPE := target/release/landscape
 EXPERIMENTS := $(sort $(wildcard experiments/*.yaml))
 
-# A libtorch of your own replaces the one from pip.
-ifdef LIBTORCH
+ifneq ($(AUTHORS_REPO),)
+  # Their code runs in .venv, whatever libtorch we are linked with.
+  SETUP := .venv/setup-full
+else ifdef LIBTORCH
+  # A libtorch of your own replaces the one from pip.
   SETUP :=
 else
   SETUP := .venv/setup-$(TORCH)
@@ -43,6 +51,7 @@ help: ## Say what the targets are
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
 	@echo "Variables: SCALE=full|quick  JOBS=n  DEVICE=auto|cpu|cuda[:n]  RESULTS=dir  PLOTS=dir"
 	@echo "           TORCH=lean|full  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
+	@echo "           AUTHORS_REPO=dir (their checkout)  SAMPLE=40  FUZZ=1000000"
 
 .PHONY: setup
 setup: $(SETUP) ## Install libtorch into .venv (1 to 3 minutes, once)
@@ -62,7 +71,7 @@ setup: $(SETUP) ## Install libtorch into .venv (1 to 3 minutes, once)
 .venv/setup-full: | .venv/bin/python
 	@echo "== installing PyTorch $(TORCH_VERSION) with CUDA into .venv (about three minutes, 5 GB)"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
-	  torch==$(TORCH_VERSION) $(NUMPY)
+	  torch==$(TORCH_VERSION) $(NUMPY) yacs==0.1.8
 	@$(MAKE) --no-print-directory .venv/libtorch
 	@touch $@
 
@@ -93,6 +102,21 @@ test-kill: setup ## Kill a sweep KILLS times at random instants and compare its 
 .PHONY: many-runs
 many-runs: build ## Time a sweep of 1000, 3000 and 10000 tiny runs (some minutes)
 	python3 scripts/many_runs.py
+
+.PHONY: crosscheck
+crosscheck: build ## Compare with the authors' recorded runs, or live: AUTHORS_REPO=dir (15 minutes)
+ifneq ($(AUTHORS_REPO),)
+	@echo "== running the authors' code and ours: every model, $(SAMPLE) random command lines, 300 epochs at the paper's size"
+	$(LANDSCAPE) crosscheck --authors-repo "$(AUTHORS_REPO)" --python .venv/bin/python --sample $(SAMPLE) --paper-sized
+else
+	@echo "== replaying the authors' recorded runs"
+	$(LANDSCAPE) crosscheck
+endif
+
+.PHONY: fuzz
+fuzz: setup ## Feed a million arbitrary inputs to every reader of files and flags (FUZZ=n)
+	@echo "== fuzzing with $(FUZZ) inputs each"
+	LANDSCAPE_FUZZ=$(FUZZ) cargo test --release --locked --test 'fuzz*'
 
 .PHONY: lint
 lint: setup ## Check formatting, clippy and the documentation's links

@@ -1,7 +1,6 @@
 """Loads the weights of a run into plain torch modules.
 
-    python scripts/load_weights.py loss RUN [VIEWS]     the run's loss on two views
-    python scripts/load_weights.py convert IN OUT       a .pt state dict as .safetensors
+    python scripts/load_weights.py RUN [VIEWS]     prints the run's loss on two views
 
 RUN is a folder with `spec.yaml` and `final.safetensors`. VIEWS is a safetensors file with `x1` and `x2`, (B, p); without
 it, views of random numbers are taken. Needs torch only.
@@ -36,20 +35,6 @@ def read_safetensors(path):
         flat = torch.frombuffer(bytearray(body[begin:end]), dtype=TYPES[entry["dtype"]])
         tensors[name] = flat.reshape(entry["shape"]).clone()
     return tensors
-
-
-def write_safetensors(path, tensors):
-    names = {kind: name for name, kind in TYPES.items()}
-    header, blobs, offset = {}, [], 0
-    for name, tensor in tensors.items():
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        blob = bytes(flat.view(torch.uint8).tolist())
-        end = offset + len(blob)
-        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, end]}
-        blobs.append(blob)
-        offset = end
-    text = json.dumps(header).encode()
-    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
 def read_spec(path):
@@ -196,27 +181,18 @@ def load(run):
     return model
 
 
-def convert(source, destination):
-    """A state dict saved by torch.save, alone or as the authors' {'model_state_dict': ...}."""
-    state = torch.load(source, map_location="cpu", weights_only=True)
-    state = state.get("model_state_dict", state)
-    write_safetensors(destination, state)
-
-
 def main(arguments):
-    if len(arguments) == 3 and arguments[0] == "convert":
-        return convert(*arguments[1:])
-    if len(arguments) in (2, 3) and arguments[0] == "loss":
-        model = load(arguments[1])
-        kind = next(model.parameters()).dtype
-        if len(arguments) == 3:
-            views = read_safetensors(arguments[2])
-            x1, x2 = views["x1"].to(kind), views["x2"].to(kind)
-        else:
-            x1, x2 = torch.randn(2, 64, model.spec["data"]["p"], dtype=kind)
-        turn = "joint" if model.spec["train"]["turns"]["kind"] == "joint" else "online"
-        return print(repr(model(x1, x2, turn=turn).item()))
-    sys.exit(__doc__)
+    if len(arguments) not in (1, 2):
+        sys.exit(__doc__)
+    model = load(arguments[0])
+    kind = next(model.parameters()).dtype
+    if len(arguments) == 2:
+        views = read_safetensors(arguments[1])
+        x1, x2 = views["x1"].to(kind), views["x2"].to(kind)
+    else:
+        x1, x2 = torch.randn(2, 64, model.spec["data"]["p"], dtype=kind)
+    turn = "joint" if model.spec["train"]["turns"]["kind"] == "joint" else "online"
+    print(repr(model(x1, x2, turn=turn).item()))
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ fn every_logged_value_and_the_final_parameters() {
     assert!(cases.len() >= 21);
     let mut comparisons = Vec::new();
     for case in cases {
-        let (rows, state) = crosscheck::replay(&Arc::new(case.spec)).unwrap();
-        comparisons.push(compare(&case.name, &case.theirs, &rows, &state));
+        let ours = crosscheck::replay(&Arc::new(case.spec)).unwrap();
+        comparisons.push(compare(&case.name, &case.theirs, &ours.rows, &ours.state));
     }
     let table = crosscheck::table(&comparisons);
     println!("{table}");

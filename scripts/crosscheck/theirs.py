@@ -3,16 +3,18 @@
     python theirs.py --repo CHECKOUT --out FOLDER [--threads N] [--seeds 7,9] -- main.py --cfg ... --logDir ...
 
 Writes into FOLDER, for experiment 0, 1, ... in their order, `0000.json` (its name, every logged value of every epoch,
-the seconds it took) and `0000.safetensors` (the final state dict).
+the seconds it took, and those of each epoch's training) and `0000.safetensors` (the final state dict).
 Nothing is written into the checkout, and no pickle is kept.
 
 The scripts date from NumPy 1.21 and log to wandb. What has gone since, or is not needed here, is put back on this
-side: `np.float` and `np.int`, and the modules in `shims/` (wandb, matplotlib, seaborn).
+side: `np.float` and `np.int`, and the modules in `shims/` (wandb, matplotlib, seaborn). So are two imports without which
+--use_multimasking stops. `python -O` leaves out the assertion that keeps --ema_decay off.
 """
 
 import argparse
 import builtins
 import json
+import math
 import os
 import pathlib
 import runpy
@@ -29,7 +31,6 @@ def arguments():
     parser.add_argument("--out", required=True, type=pathlib.Path, help="folder of the records")
     parser.add_argument("--threads", type=int, help="threads of PyTorch [default: its own]")
     parser.add_argument("--seeds", default="", help="seeds of experiments 0, 1, ... instead of 1, 2, ...: 7,9")
-    parser.add_argument("--quiet", action="store_true", help="drop the script's own output")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="-- SCRIPT and its flags")
     parsed = parser.parse_args()
     if parsed.script[:1] == ["--"]:
@@ -39,12 +40,16 @@ def arguments():
     return parsed
 
 
-def put_back_what_has_gone(repo):
-    """Removed NumPy aliases, and modules that only draw or log."""
+def put_back_what_is_missing(repo):
+    """Modules that only draw or log, removed NumPy aliases, and names that are used without being imported."""
+    sys.path[:0] = [str(repo), str(HERE / "shims")]
     import numpy as np
+    import torch
+    from dataset.multimask_sparse_contr_dataset import multi_mask_data_collate
 
     np.float, np.int = float, int
-    sys.path[:0] = [str(repo), str(HERE / "shims")]
+    builtins.torch = torch
+    builtins.multi_mask_data_collate = multi_mask_data_collate
 
 
 def write_safetensors(path, state):
@@ -63,44 +68,77 @@ def write_safetensors(path, state):
 
 
 def plain(value):
-    """A tensor or a NumPy scalar as a float."""
-    return float(value.detach()) if hasattr(value, "detach") else float(value)
+    """A tensor or a NumPy scalar as a float; None where it is no finite number, which JSON cannot hold."""
+    value = float(value.detach()) if hasattr(value, "detach") else float(value)
+    return value if math.isfinite(value) else None
 
 
 class Recorder:
-    """Stands behind the wandb shim and behind pickle.dump, which ends an experiment."""
+    """Stands behind the wandb shim; behind print, which tells of every epoch; and behind pickle.dump, which ends an
+    experiment."""
 
     def __init__(self, out):
-        self.out, self.number, self.epochs, self.start = out, 0, [], time.perf_counter()
+        self.out, self.number = out, 0
+        self.begin()
 
     def begin(self):
-        self.epochs, self.start = [], time.perf_counter()
+        self.epochs, self.epoch_seconds, self.start = [], [], time.perf_counter()
+
+    def print(self, *values, **_):
+        """"Starting ... training..." comes before the first epoch; "Epoch 0 ..." after its last batch."""
+        words = str(values[0]).split() if values else []
+        if words[:1] == ["Starting"]:
+            self.epoch_start = time.perf_counter()
+        elif words[:2] == ["Epoch", str(len(self.epoch_seconds))]:
+            now = time.perf_counter()
+            self.epoch_seconds.append(now - self.epoch_start)
+            self.epoch_start = now
 
     def log(self, values):
         pictures = {key for key, value in values.items() if getattr(value, "is_picture", False)}
         numbers = {key: plain(value) for key, value in values.items() if key not in pictures}
         self.epochs.append(numbers)
+        self.epoch_start = time.perf_counter()
 
     def end(self, val_dict, file):
+        if not isinstance(val_dict, dict):
+            # main_simsiam.py saves the module once more.
+            return
         seconds = time.perf_counter() - self.start
         write_safetensors(self.out / f"{self.number:04}.safetensors", val_dict["model"].state_dict())
         record = {
             "name": pathlib.Path(file.name).stem,
             "seconds": seconds,
+            "epoch_seconds": self.epoch_seconds,
             "epochs": self.epochs,
-            "last_loss": plain(val_dict["loss"]),
-            "init_metric": [float(value) for value in val_dict["init_metric"][:3]],
-            "final_metric": [float(value) for value in val_dict["final_metric"][:3]],
         }
         (self.out / f"{self.number:04}.json").write_text(json.dumps(record))
         self.number += 1
         self.begin()
 
 
+def replace_seeds(seeds):
+    """Experiment i gets the i-th of them instead of i + 1, and there are as many experiments."""
+    import config
+    import numpy as np
+    import torch
+
+    numpy_seed, torch_seed, update_config = np.random.seed, torch.manual_seed, config.update_config
+
+    def update(settings, args):
+        update_config(settings, args)
+        settings.defrost()
+        settings.num_exp = len(seeds)
+        settings.freeze()
+
+    np.random.seed = lambda seed: numpy_seed(seeds[seed - 1])
+    torch.manual_seed = lambda seed: torch_seed(seeds[seed - 1])
+    config.update_config = update
+
+
 def main():
     args = arguments()
-    put_back_what_has_gone(args.repo)
-    import numpy as np
+    put_back_what_is_missing(args.repo)
     import pickle
     import torch
     import wandb
@@ -113,12 +151,8 @@ def main():
     pickle.dump = lambda value, file: recorder.end(value, file)
     torch.save = lambda *_: None
     if args.seeds:
-        seeds = [int(seed) for seed in args.seeds.split(",")]
-        numpy_seed, torch_seed = np.random.seed, torch.manual_seed
-        np.random.seed = lambda seed: numpy_seed(seeds[seed - 1])
-        torch.manual_seed = lambda seed: torch_seed(seeds[seed - 1])
-    if args.quiet:
-        builtins.print = lambda *_, **__: None
+        replace_seeds([int(seed) for seed in args.seeds.split(",")])
+    builtins.print = recorder.print
     sys.argv = args.script
     os.chdir(args.repo)
     runpy.run_path(str(args.repo / args.script[0]), run_name="__main__")

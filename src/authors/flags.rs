@@ -134,7 +134,7 @@ pub const OURS: [Flag; 6] = [
     flag("device", "DEVICE", "cpu, cuda, cuda:N or auto [cpu]"),
     flag("jobs", "N", "runs trained at the same time [the number of cores]"),
     flag("engine", "ENGINE", "autograd, fused or auto [autograd]"),
-    flag("from-state-dict", "FILE", "start from these parameters, a .safetensors file under their names"),
+    flag("from-state-dict", "FILE", "start from these parameters: .safetensors, or .pt of torch.save"),
     switch("force", "train again what is recorded"),
 ];
 

@@ -12,10 +12,10 @@ mod script;
 mod shell;
 mod translate;
 
-pub use check_data_model::{OURS as CHECK_OURS, THEIRS as CHECK_FLAGS, check_data_model};
+pub use check_data_model::{Checked, OURS as CHECK_OURS, THEIRS as CHECK_FLAGS, check_data_model};
 pub use config::{Config, Level};
 pub use flags::{CommandLine, Flags};
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, plan_of};
 pub use script::Script;
 pub use shell::{equivalent_lines, install_shim};
 pub use translate::{Levels, translate};

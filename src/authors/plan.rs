@@ -33,7 +33,14 @@ pub struct Plan {
 /// # Errors
 /// Input errors that name the flag or the key: what the script would stop at, and what means nothing.
 pub fn plan(script: Script, line: &CommandLine) -> Result<Plan> {
-    let mut config = Config::read(&line.cfg)?;
+    plan_of(script, line, Config::read(&line.cfg)?)
+}
+
+/// As [`plan`], the configuration file read.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_of(script: Script, line: &CommandLine, mut config: Config) -> Result<Plan> {
     if line.lr != 0.0 {
         config.lr = line.lr;
     }
@@ -113,7 +120,8 @@ fn loops(script: Script, config: &Config) -> Vec<Levels> {
 fn seeds(line: &CommandLine, config: &Config) -> Result<Vec<u64>> {
     let seeds = match &line.ours.seeds {
         Some(Seeds(seeds)) => seeds.clone(),
-        None => (1..=config.num_exp as u64).collect(),
+        None if config.num_exp <= 1_000_000 => (1..=config.num_exp as u64).collect(),
+        None => return Err(input_error!("num_exp {}: a million experiments at most", config.num_exp)),
     };
     match seeds.iter().find(|&&seed| seed > u64::from(u32::MAX)) {
         Some(seed) => Err(input_error!("--seeds {seed}: NumPy takes seeds below 2^32")),
@@ -205,15 +213,18 @@ fn explain(fault: &Fault, line: &CommandLine) -> anyhow::Error {
 }
 
 fn read_start(path: &std::path::Path) -> Result<StateDict> {
-    if path.extension().is_some_and(|ending| ending == "pt" || ending == "pth" || ending == "pkl") {
-        return Err(input_error!(
-            "--from-state-dict {}: a pickle needs Python to be read; `python scripts/load_weights.py convert {} FILE.safetensors` \
-             writes what this takes",
-            path.display(),
-            path.display()
-        ));
-    }
-    record::read_state(path).map_err(|error| input_error!("--from-state-dict: {error:#}"))
+    let state = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("safetensors") => record::read_state(path),
+        Some("pt" | "pth") => record::read_torch_state(path),
+        _ => {
+            return Err(input_error!(
+                "--from-state-dict {}: a state dict is needed, as .safetensors or as .pt of torch.save (their .pkl files hold \
+                 whole modules: save `module.state_dict()` instead)",
+                path.display()
+            ));
+        }
+    };
+    state.map_err(|error| input_error!("--from-state-dict: {error:#}"))
 }
 
 /// The parameters of a file as the model needs them: what the model lacks is left out, and buffers may be missing.

@@ -31,7 +31,7 @@ fn follow(parameters: &Parameters, decay: f64) {
     for (parameter, target) in parameters.iter() {
         if parameter.part == Part::Target && matches!(parameter.kind, Kind::Weight | Kind::Bias) {
             let online = parameters.get(&parameter.name.replacen("Wt", "Wo", 1)).expect("the encoders are twins");
-            let _ = target.shallow_clone().lerp_(&online, 1.0 - decay);
+            target.shallow_clone().copy_(&(target * decay + online * (1.0 - decay)));
         }
     }
 }

@@ -52,7 +52,11 @@ impl Args {
                 print_help("check_data_model.py", &[], &authors::CHECK_FLAGS, &authors::CHECK_OURS);
                 return Ok(());
             }
-            println!("{}", check_data_model(arguments)?.display());
+            let checked = check_data_model(arguments)?;
+            if let Some(step) = checked.theirs_stops_at {
+                eprintln!("the published script stops at step {step}: it compares W, not its transpose, with M");
+            }
+            println!("{}", checked.picture.display());
             return Ok(());
         }
         let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names())))?;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     authors::Script,
-    crosscheck::{self, Comparison, Live, RecordedCase},
+    crosscheck::{self, Combination, Comparison, Live, RecordedCase},
     input_error,
     spec::unknown,
 };
@@ -14,8 +14,9 @@ use crate::{
 #[command(after_help = "\
 Examples:
   landscape crosscheck
-  landscape crosscheck --authors-repo ../contrastive_landscape --sample 40
-  landscape crosscheck --authors-repo ../contrastive_landscape -- main.py --cfg config/samerank_alter.yaml")]
+  landscape crosscheck --authors-repo ../contrastive_landscape --sample 40 --paper-sized
+  landscape crosscheck --authors-repo ../contrastive_landscape --time
+  landscape crosscheck --authors-repo ../contrastive_landscape -- main.py --cfg config/samerank_alter.yaml --seeds 1")]
 pub struct Args {
     /// Folder of recorded runs
     #[arg(long, value_name = "DIR", default_value = "tests/data/reference")]
@@ -26,7 +27,7 @@ pub struct Args {
     authors_repo: Option<PathBuf>,
 
     /// Python with torch, numpy and yacs
-    #[arg(long, value_name = "FILE", default_value = ".venv/bin/python")]
+    #[arg(long, value_name = "FILE", env = "LANDSCAPE_PYTHON", default_value = ".venv/bin/python")]
     python: PathBuf,
 
     /// As many random combinations of flags and settings beside every model
@@ -37,15 +38,34 @@ pub struct Args {
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     sample_seed: u64,
 
+    /// Also 300 epochs at the paper's size of simplified, simplified-pred and simsiam: some minutes of their code
+    #[arg(long, requires = "authors_repo")]
+    paper_sized: bool,
+
+    /// Time epochs at the paper's size instead of comparing numbers, theirs and ours in turn
+    #[arg(long, requires = "authors_repo")]
+    time: bool,
+
     /// A script of theirs and its flags, instead of every model
     #[arg(value_name = "SCRIPT", last = true, requires = "authors_repo")]
     command: Vec<String>,
 }
 
+/// Turns that both sides take when they are timed.
+const ROUNDS: usize = 3;
+
 impl Args {
     pub fn execute(self) -> Result<()> {
         let (comparisons, failures) = match &self.authors_repo {
-            Some(repository) => self.live(&Live::new(repository, &self.python)?)?,
+            Some(repository) => {
+                let live = Live::new(repository, &self.python)?;
+                // Configurations of the combinations.
+                let folder = tempfile::tempdir()?;
+                if self.time {
+                    return self.time(&live, folder.path());
+                }
+                check(&live, &self.combinations(folder.path())?)?
+            }
             None => (recorded(&self.reference)?, Vec::new()),
         };
         print!("{}", crosscheck::table(&comparisons));
@@ -60,25 +80,55 @@ impl Args {
         Ok(())
     }
 
-    fn live(&self, live: &Live) -> Result<(Vec<Comparison>, Vec<String>)> {
-        if let Some((name, arguments)) = self.command.split_first() {
-            let names = Script::ALL.map(Script::name);
-            let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names)))?;
-            return Ok((live.check(name, script, arguments)?, Vec::new()));
+    /// The command line given, or every model and what is asked for beside it.
+    fn combinations(&self, folder: &std::path::Path) -> Result<Vec<Combination>> {
+        if let Some(given) = self.given()? {
+            return Ok(vec![given]);
         }
-        let folder = tempfile::tempdir()?;
-        let mut combinations = crosscheck::every_model(folder.path())?;
-        combinations.extend(crosscheck::sample(folder.path(), self.sample, self.sample_seed)?);
-        let (mut comparisons, mut failures) = (Vec::new(), Vec::new());
-        for (i, combination) in combinations.iter().enumerate() {
-            eprintln!("{}/{} {}", i + 1, combinations.len(), combination.name);
-            match live.check(&combination.name, combination.script, &combination.arguments) {
-                Ok(checked) => comparisons.extend(checked),
-                Err(error) => failures.push(format!("{}: {error:#}", combination.name)),
-            }
+        let mut combinations = crosscheck::every_model(folder)?;
+        combinations.extend(crosscheck::sample(folder, self.sample, self.sample_seed)?);
+        if self.paper_sized {
+            combinations.extend(crosscheck::paper_sized(folder)?);
         }
-        Ok((comparisons, failures))
+        Ok(combinations)
     }
+
+    fn given(&self) -> Result<Option<Combination>> {
+        let Some((name, arguments)) = self.command.split_first() else { return Ok(None) };
+        let names = Script::ALL.map(Script::name);
+        let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names)))?;
+        Ok(Some(Combination { name: name.clone(), script, arguments: arguments.to_vec() }))
+    }
+
+    fn time(&self, live: &Live, folder: &std::path::Path) -> Result<()> {
+        let combinations = match self.given()? {
+            Some(given) => vec![given],
+            None => crosscheck::timed(folder)?,
+        };
+        let mut timings = Vec::new();
+        for combination in &combinations {
+            eprintln!("timing {}", combination.name);
+            timings.push(live.time(&combination.name, combination.script, &combination.arguments, ROUNDS)?);
+        }
+        print!("{}", crosscheck::timing_table(&timings));
+        println!("Medians and quartiles of the epochs, in {ROUNDS} turns; one thread each, without --log_metrics.");
+        Ok(())
+    }
+}
+
+/// One comparison for each experiment, and what could not be compared.
+fn check(live: &Live, combinations: &[Combination]) -> Result<(Vec<Comparison>, Vec<String>)> {
+    let (mut comparisons, mut failures) = (Vec::new(), Vec::new());
+    for (i, combination) in combinations.iter().enumerate() {
+        eprintln!("{}/{} {}", i + 1, combinations.len(), combination.name);
+        match live.check(&combination.name, combination.script, &combination.arguments) {
+            Ok(checked) => comparisons.extend(checked),
+            // Of one command line, the error is the answer.
+            Err(error) if combinations.len() == 1 => return Err(error),
+            Err(error) => failures.push(format!("{}: {error:#}", combination.name)),
+        }
+    }
+    Ok((comparisons, failures))
 }
 
 fn recorded(folder: &std::path::Path) -> Result<Vec<Comparison>> {
@@ -86,8 +136,8 @@ fn recorded(folder: &std::path::Path) -> Result<Vec<Comparison>> {
     cases
         .into_iter()
         .map(|RecordedCase { name, spec, theirs }| {
-            let (rows, state) = crosscheck::replay(&Arc::new(spec))?;
-            Ok(crosscheck::compare(&name, &theirs, &rows, &state))
+            let ours = crosscheck::replay(&Arc::new(spec))?;
+            Ok(crosscheck::compare(&name, &theirs, &ours.rows, &ours.state))
         })
         .collect()
 }

@@ -22,17 +22,47 @@ pub struct Combination {
 /// # Errors
 /// A file that cannot be written.
 pub fn every_model(folder: &Path) -> Result<Vec<Combination>> {
-    let config =
-        "nn: 96\nnum_exp: 1\nNUM_EPOCHES: 6\np: 20\nd: 6\nm: 20\nsparsity_levels: (0.3,)\nmasking_probs: (0.5,)\n";
-    let cfg = write(folder, "every-model", config)?;
-    Ok(runnable()
-        .map(|(script, model)| {
-            let flags =
-                ["--cfg", &cfg, "--model", model, "--batch_size", "32", "--use_bn", "True", "--normalize_repr", "True"];
-            let arguments = flags.map(String::from).to_vec();
-            Combination { name: model.into(), script, arguments }
-        })
+    let cfg = write(folder, "every-model", &one_run([96, 6, 20, 6, 20]))?;
+    Ok(runnable().map(|(script, model)| combination(script, model, &cfg, 32, model)).collect())
+}
+
+/// 300 epochs of the paper's size for one model of each kind that takes its time.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn paper_sized(folder: &Path) -> Result<Vec<Combination>> {
+    let cfg = write(folder, "paper-sized", &one_run([1000, 300, 50, 10, 50]))?;
+    let models = runnable().filter(|(_, model)| ["simplified", "simplified-pred", "simsiam"].contains(model));
+    Ok(models
+        .map(|(script, model)| combination(script, model, &cfg, 512, &format!("{model}, n = 1000, p = 50")))
         .collect())
+}
+
+/// A few epochs of the paper's size, to be timed.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn timed(folder: &Path) -> Result<Vec<Combination>> {
+    let cfg = write(folder, "timed", &one_run([1000, 5, 50, 10, 50]))?;
+    let models = ["simplified", "simplified-pred", "simsiam", "simclr-orig"];
+    let models = runnable().filter(|(_, model)| models.contains(model));
+    Ok(models.map(|(script, model)| combination(script, model, &cfg, 512, model)).collect())
+}
+
+/// A configuration of one run: samples, epochs, p, d and m.
+fn one_run([n, epochs, p, d, m]: [usize; 5]) -> String {
+    format!(
+        "nn: {n}\nnum_exp: 1\nNUM_EPOCHES: {epochs}\np: {p}\nd: {d}\nm: {m}\n\
+         sparsity_levels: (0.3,)\nmasking_probs: (0.5,)\n"
+    )
+}
+
+/// A model with the flags that their shell scripts give.
+fn combination(script: Script, model: &str, cfg: &str, batch_size: usize, name: &str) -> Combination {
+    let flags = format!("--use_bn True --normalize_repr True --batch_size {batch_size}");
+    let mut arguments = ["--cfg", cfg, "--model", model].map(String::from).to_vec();
+    arguments.extend(flags.split_whitespace().map(Into::into));
+    Combination { name: name.into(), script, arguments }
 }
 
 /// `count` random combinations that both sides can run.
@@ -53,7 +83,7 @@ pub fn sample(folder: &Path, count: usize, seed: u64) -> Result<Vec<Combination>
         let arguments_with_folder = [&arguments[..], &["--logDir".into(), "x".into()]].concat();
         let line = CommandLine::parse(script, &arguments_with_folder)?;
         // What we refuse with a reason, their scripts stop at.
-        if plan(script, &line).is_ok() {
+        if plan(script, &line).is_ok() && !stops_there(&line) {
             combinations.push(Combination { name: format!("{number} {model} {flags}"), script, arguments });
         }
     }
@@ -63,6 +93,16 @@ pub fn sample(folder: &Path, count: usize, seed: u64) -> Result<Vec<Combination>
 fn runnable() -> impl Iterator<Item = (Script, &'static str)> {
     let models = |script: Script| script.models().iter().map(move |&model| (script, model));
     Script::ALL.into_iter().flat_map(models).filter(|(_, model)| *model != "simsiam-diag")
+}
+
+/// What means something, and so runs here, but stops their script.
+fn stops_there(line: &CommandLine) -> bool {
+    let flags = &line.flags;
+    // The loss is built for batches of single pairs.
+    let pairs = flags.use_multimasking && line.model == "simclr-orig";
+    // The target's trained bias is averaged, and there is none.
+    let average = flags.ema_decay.is_some() && line.model == "simplified" && !flags.use_bias;
+    pairs || average
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<String> {
@@ -116,6 +156,12 @@ impl Dice {
             if self.0.below(3) == 0 {
                 flags.push(switch.into());
             }
+        }
+        if self.0.below(6) == 0 {
+            flags.push(format!("--use_multimasking True --n_aug {}", 1 + self.0.below(3)));
+        }
+        if self.0.below(6) == 0 {
+            flags.push(format!("--ema_decay {}", self.one_of(&["0", "0.5", "0.99"])));
         }
         flags.push(format!("--lr {}", self.one_of(&["0.005", "0.025", "0.1"])));
         flags.push(format!("--temperature {}", self.one_of(&["0.05", "0.2", "1"])));

@@ -12,8 +12,15 @@ pub struct Theirs {
     pub epochs: Vec<IndexMap<String, f64>>,
     /// Their final state dict.
     pub state: StateDict,
-    /// Seconds of training.
-    pub seconds: Option<f64>,
+}
+
+impl Theirs {
+    /// From records, in which null stands for what was no finite number.
+    pub fn new(epochs: Vec<IndexMap<String, Option<f64>>>, state: StateDict) -> Self {
+        let number = |(name, value): (String, Option<f64>)| (name, value.unwrap_or(f64::NAN));
+        let epochs = epochs.into_iter().map(|logged| logged.into_iter().map(number).collect()).collect();
+        Self { epochs, state }
+    }
 }
 
 /// Largest absolute differences between a run of theirs and ours.
@@ -36,10 +43,17 @@ pub struct Comparison {
     pub seconds: Option<(f64, f64)>,
     /// What they logged or kept and we did not.
     pub missing: Vec<String>,
+    /// The epoch in which a norm left what single precision holds to the bound, with us as with them: it and what follows
+    /// is not compared.
+    pub exploded_at: Option<usize>,
 }
 
 /// Bound on every logged value and every final parameter.
 pub const BOUND: f64 = 1e-5;
+
+/// Beyond this, one rounding in single precision is more than [`BOUND`]. Such runs are chaotic: where a representation is
+/// zero, its unit norm multiplies gradients by 1e12, and what is left of two that cancel is their rounding.
+const EXPLODED: f64 = BOUND / (f32::EPSILON as f64 / 2.0);
 
 /// Bound on the share of the support found, a mean of fractions that both compute in double precision.
 pub const SUPPORT_BOUND: f64 = 1e-12;
@@ -60,14 +74,18 @@ pub fn compare(case: &str, theirs: &Theirs, rows: &[Row], state: &StateDict) -> 
     let mut result = Comparison { case: case.into(), epochs: theirs.epochs.len(), ..Comparison::default() };
     for (epoch, logged) in theirs.epochs.iter().enumerate() {
         let ours = rows.get(epoch).map(Row::cells);
+        let ours = |name: &str| ours?[COLUMNS.iter().position(|column| *column == name)?];
+        let far = |value: f64| value.is_nan() || value.abs() > EXPLODED;
+        let explodes =
+            |(key, &value): (&String, &f64)| key.ends_with("norm") && far(value) && ours(&column(key)).is_some_and(far);
+        if logged.iter().any(explodes) {
+            result.exploded_at = Some(epoch + 1);
+            return result;
+        }
         for (key, &value) in logged {
             let name = column(key);
-            let at = COLUMNS.iter().position(|column| *column == name);
-            let Some(our_value) = at.zip(ours).and_then(|(at, cells)| cells[at]) else {
-                // A spectrum of a diverged weight is not measured here, and not a number there.
-                if !(value.is_nan() && at.is_some()) {
-                    note(&mut result.missing, key);
-                }
+            let Some(our_value) = ours(&name) else {
+                note(&mut result.missing, key);
                 continue;
             };
             let off = difference(our_value, value);
@@ -104,12 +122,13 @@ fn note(missing: &mut Vec<String>, name: &str) {
     }
 }
 
-/// Two values that are no numbers agree; one alone is infinitely far from the other.
-fn difference(a: f64, b: f64) -> f64 {
-    if a == b || (a.is_nan() && b.is_nan()) {
+/// How far our value is from theirs. Theirs is NaN where they had no finite number: ours must not be one either, and one
+/// alone is infinitely far from the other.
+fn difference(ours: f64, theirs: f64) -> f64 {
+    if ours == theirs || (theirs.is_nan() && !ours.is_finite()) {
         return 0.0;
     }
-    let off = (a - b).abs();
+    let off = (ours - theirs).abs();
     if off.is_nan() { f64::INFINITY } else { off }
 }
 
@@ -152,35 +171,18 @@ pub fn table(comparisons: &[Comparison]) -> String {
         cells.extend([c.loss, c.cosine, c.support, c.others].map(small));
         cells.push(format!("{:.2}", c.condition));
         cells.push(small(c.weights));
-        if timed {
-            cells.extend(match c.seconds {
-                Some((theirs, ours)) => {
-                    [format!("{theirs:.2}"), format!("{ours:.3}"), format!("{:.0}x", theirs / ours)]
-                }
-                None => Default::default(),
-            });
+        if let Some((theirs, ours)) = c.seconds {
+            cells.extend([format!("{theirs:.2}"), format!("{ours:.3}"), format!("{:.0}x", theirs / ours)]);
         }
-        cells.push(match (c.is_within(), c.missing.is_empty()) {
-            (true, _) => "within".into(),
-            (false, true) => "OUTSIDE".into(),
-            (false, false) => format!("OUTSIDE, missing {}", c.missing.join(", ")),
+        cells.push(match (c.is_within(), c.exploded_at) {
+            (true, None) => "within".into(),
+            (true, Some(epoch)) => format!("explodes in epoch {epoch} on both sides"),
+            (false, _) if c.missing.is_empty() => "OUTSIDE".into(),
+            (false, _) => format!("OUTSIDE, missing {}", c.missing.join(", ")),
         });
         lines.push(cells);
     }
-    let widths: Vec<usize> =
-        (0..lines[0].len()).map(|i| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0)).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(i, (cell, &width))| if i == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") })
-            .collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
+    super::aligned(&lines)
 }
 
 fn small(off: f64) -> String {
@@ -194,9 +196,9 @@ mod tests {
     #[test]
     fn what_is_no_number_on_one_side_only_is_far() {
         assert_eq!(difference(f64::NAN, f64::NAN), 0.0);
+        assert_eq!(difference(f64::INFINITY, f64::NAN), 0.0);
         assert_eq!(difference(f64::NAN, 1.0), f64::INFINITY);
-        assert_eq!(difference(f64::INFINITY, f64::INFINITY), 0.0);
-        assert_eq!(difference(f64::NEG_INFINITY, f64::INFINITY), f64::INFINITY);
+        assert_eq!(difference(1.0, f64::NAN), f64::INFINITY);
     }
 
     #[test]
@@ -208,6 +210,30 @@ mod tests {
         assert!(!Comparison { missing: vec!["bo norm".into()], ..good.clone() }.is_within());
         let table = table(&[good, Comparison { condition: 2.0, ..Comparison::default() }]);
         assert!(table.contains("within") && table.contains("OUTSIDE"), "{table}");
+    }
+
+    #[test]
+    fn what_explodes_is_compared_until_then() {
+        let row = |norm: f64| Row {
+            epoch: 1,
+            loss: Some(1.0),
+            loss_mean: None,
+            cosine: crate::metrics::MaxCosine { max: 0.9, median: 0.5, min: 0.1 },
+            wo_norm: norm,
+            wt_norm: None,
+            bo_norm: None,
+            bt_norm: None,
+            weight_diff: None,
+            detail: None,
+        };
+        let logged = |norm: f64| IndexMap::from([("loss".to_string(), Some(1.0)), ("Wo_norm".to_string(), Some(norm))]);
+        let theirs = |norm: f64| Theirs::new(vec![logged(2.0), logged(norm)], StateDict::new());
+        let compared = |ours: f64, norm: f64| compare("x", &theirs(norm), &[row(2.0), row(ours)], &StateDict::new());
+        let both = compared(1e9, 3e11);
+        assert!(both.is_within() && both.exploded_at == Some(2));
+        for alone in [compared(2.0, 3e11), compared(3e11, 2.0)] {
+            assert!(!alone.is_within() && alone.exploded_at.is_none());
+        }
     }
 
     #[test]

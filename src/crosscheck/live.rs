@@ -10,10 +10,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{Comparison, Theirs, compare, replay};
+use super::{Comparison, Theirs, Timing, compare, replay};
 use crate::{
-    authors::{CommandLine, Plan, Script, plan},
-    input_error, record,
+    authors::{CommandLine, Plan, Script, flags, plan},
+    input_error,
+    models::StateDict,
+    record,
 };
 
 /// Files that run their scripts and record them, as they stand in `scripts/crosscheck`.
@@ -34,11 +36,12 @@ pub struct Live {
     folder: tempfile::TempDir,
 }
 
-/// What `theirs.py` writes of an experiment.
+/// What `theirs.py` writes of an experiment; null stands for what is no finite number.
 #[derive(Deserialize)]
 struct Record {
     seconds: f64,
-    epochs: Vec<IndexMap<String, f64>>,
+    epoch_seconds: Vec<f64>,
+    epochs: Vec<IndexMap<String, Option<f64>>>,
 }
 
 impl Live {
@@ -74,99 +77,114 @@ impl Live {
         Ok(Self { repository, python: python.into(), folder })
     }
 
-    /// Runs a command line of theirs both ways; one comparison for each experiment.
+    /// Runs a command line of theirs both ways, logging everything; one comparison for each experiment.
     ///
     /// # Errors
     /// What our side refuses, and a script of theirs that stops.
     pub fn check(&self, name: &str, script: Script, arguments: &[String]) -> Result<Vec<Comparison>> {
-        let folder = tempfile::tempdir_in(self.folder.path())?;
-        let arguments = self.absolute_configuration(arguments);
-        let log_dir = folder.path().join("log").display().to_string();
-        let arguments = [&arguments[..], &["--logDir".into(), log_dir, "--log_metrics".into()]].concat();
-        let line = CommandLine::parse(script, &arguments)?;
-        let plan = plan(script, &line)?;
-        let theirs = self.theirs(script, &arguments, &line, folder.path())?;
+        let call = self.call(script, &[arguments, &["--log_metrics".into()]].concat())?;
+        let theirs = self.run(&call)?;
         ensure!(
-            theirs.len() == plan.runs.len(),
+            theirs.len() == call.plan.runs.len(),
             "they ran {} experiments and we {}: levels that are written alike?",
             theirs.len(),
-            plan.runs.len()
+            call.plan.runs.len()
         );
-        compare_all(name, &plan, &theirs)
+        compare_all(name, &call.plan, theirs)
     }
 
-    /// Their scripts run in their own folder, ours do not.
-    fn absolute_configuration(&self, arguments: &[String]) -> Vec<String> {
-        let mut out = arguments.to_vec();
-        for i in 0..out.len() {
-            let resolve = |path: &str| {
-                let path = Path::new(path);
-                let found = if path.exists() {
-                    path.canonicalize().ok()
-                } else {
-                    self.repository.join(path).canonicalize().ok()
-                };
-                found.map_or_else(|| path.display().to_string(), |path| path.display().to_string())
-            };
-            if let Some(path) = out[i].strip_prefix("--cfg=") {
-                out[i] = format!("--cfg={}", resolve(path));
-            } else if out[i] == "--cfg" && i + 1 < out.len() {
-                out[i + 1] = resolve(&out[i + 1]);
+    /// Seconds that each epoch's training takes them and us, without the costly metrics: `rounds` times a call of
+    /// theirs, then our replay of it over ten times as many epochs.
+    ///
+    /// # Errors
+    /// As [`Live::check`].
+    pub fn time(&self, name: &str, script: Script, arguments: &[String], rounds: usize) -> Result<Timing> {
+        let call = self.call(script, arguments)?;
+        let mut timing = Timing { name: name.into(), ..Timing::default() };
+        for _ in 0..rounds {
+            let records = self.run(&call)?;
+            timing.theirs.extend(records.into_iter().flat_map(|(record, _)| record.epoch_seconds));
+            for run in &call.plan.runs {
+                let mut spec = (*run.spec).clone();
+                spec.train.epochs *= 10;
+                timing.ours.extend(replay(&spec.into())?.epoch_seconds);
             }
         }
-        out
+        Ok(timing)
     }
 
-    fn theirs(&self, script: Script, arguments: &[String], line: &CommandLine, folder: &Path) -> Result<Vec<Theirs>> {
-        let out = folder.join("theirs");
+    /// The same call for them and for us.
+    fn call(&self, script: Script, arguments: &[String]) -> Result<Call> {
+        let folder = tempfile::tempdir_in(self.folder.path())?;
+        let log_dir = folder.path().join("log").display().to_string();
+        let arguments = [arguments, &["--logDir".into(), log_dir]].concat();
+        let mut line = CommandLine::parse(script, &arguments)?;
+        // Their scripts run in their own folder, and ours do not.
+        let in_repository = self.repository.join(&line.cfg);
+        let found = [&line.cfg, &in_repository].into_iter().find_map(|path| path.canonicalize().ok());
+        line.cfg = found.unwrap_or(in_repository);
+        let plan = plan(script, &line)?;
+        let mut theirs = vec![script.name().to_string()];
+        for given in flags::split(&arguments, &flags::THEIRS, &flags::OURS)? {
+            if given.name == "cfg" {
+                theirs.push(format!("--cfg={}", line.cfg.display()));
+            } else if let Some(flag) = flags::THEIRS.iter().find(|flag| flag.name == given.name) {
+                theirs.push(match flag.value {
+                    Some(_) => format!("--{}={}", flag.name, given.value),
+                    None => format!("--{}", flag.name),
+                });
+            }
+        }
+        Ok(Call { folder, plan, theirs, line })
+    }
+
+    /// Runs their side of a call: record and final state dict of each experiment.
+    fn run(&self, call: &Call) -> Result<Vec<(Record, StateDict)>> {
+        let out = tempfile::tempdir_in(call.folder.path())?;
         let mut command = Command::new(&self.python);
+        if call.line.flags.ema_decay.is_some() {
+            // They assert that it is off: -O leaves assertions out.
+            command.arg("-O");
+        }
         command.arg(self.folder.path().join("python/theirs.py")).arg("--repo").arg(&self.repository);
-        command.arg("--out").arg(&out).args(["--threads", "1", "--quiet"]);
-        if let Some(seeds) = &line.ours.seeds {
+        command.arg("--out").arg(out.path()).args(["--threads", "1"]);
+        if let Some(seeds) = &call.line.ours.seeds {
             let seeds: Vec<String> = seeds.0.iter().map(ToString::to_string).collect();
             command.arg("--seeds").arg(seeds.join(","));
         }
-        command.arg("--").arg(script.name()).args(without_ours(arguments));
-        let output = command.output().context("cannot run the authors' script")?;
+        let output = command.arg("--").args(&call.theirs).output().context("cannot run the authors' script")?;
         if !output.status.success() {
-            return Err(anyhow!("their {} stops: {}", script.name(), last_line(&output.stderr)));
+            return Err(anyhow!("their {} stops: {}", call.theirs[0], last_line(&output.stderr)));
         }
         let mut all = Vec::new();
-        while let Ok(text) = std::fs::read_to_string(out.join(format!("{:04}.json", all.len()))) {
-            let Record { seconds, epochs } = serde_json::from_str(&text).context("their record")?;
-            let state = record::read_state(&out.join(format!("{:04}.safetensors", all.len())))?;
-            all.push(Theirs { epochs, state, seconds: Some(seconds) });
+        while let Ok(text) = std::fs::read_to_string(out.path().join(format!("{:04}.json", all.len()))) {
+            let record = serde_json::from_str(&text).context("their record")?;
+            all.push((record, record::read_state(&out.path().join(format!("{:04}.safetensors", all.len())))?));
         }
         Ok(all)
     }
 }
 
-fn compare_all(name: &str, plan: &Plan, theirs: &[Theirs]) -> Result<Vec<Comparison>> {
-    let mut comparisons = Vec::new();
-    for (run, theirs) in plan.runs.iter().zip(theirs) {
-        let clock = Instant::now();
-        let (rows, state) = replay(&run.spec)?;
-        let ours = clock.elapsed().as_secs_f64();
-        let case = if plan.runs.len() == 1 { name.to_string() } else { format!("{name} {}", run.id) };
-        let mut comparison = compare(&case, theirs, &rows, &state);
-        comparison.seconds = theirs.seconds.map(|theirs| (theirs, ours));
-        comparisons.push(comparison);
-    }
-    Ok(comparisons)
+/// A call of one of the scripts, for both sides.
+struct Call {
+    folder: tempfile::TempDir,
+    plan: Plan,
+    /// Their script and its arguments.
+    theirs: Vec<String>,
+    line: CommandLine,
 }
 
-/// The arguments that their parser knows: `--seeds` is given to it another way.
-fn without_ours(arguments: &[String]) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        if argument == "--seeds" {
-            rest.next();
-        } else if !argument.starts_with("--seeds=") {
-            out.push(argument.clone());
-        }
+fn compare_all(name: &str, plan: &Plan, theirs: Vec<(Record, StateDict)>) -> Result<Vec<Comparison>> {
+    let mut comparisons = Vec::new();
+    for (run, (record, state)) in plan.runs.iter().zip(theirs) {
+        let clock = Instant::now();
+        let ours = replay(&run.spec)?;
+        let seconds = (record.seconds, clock.elapsed().as_secs_f64());
+        let case = if plan.runs.len() == 1 { name.to_string() } else { format!("{name} {}", run.id) };
+        let comparison = compare(&case, &Theirs::new(record.epochs, state), &ours.rows, &ours.state);
+        comparisons.push(Comparison { seconds: Some(seconds), ..comparison });
     }
-    out
+    Ok(comparisons)
 }
 
 fn last_line(stderr: &[u8]) -> String {

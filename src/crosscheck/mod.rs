@@ -4,13 +4,15 @@ mod combinations;
 mod compare;
 mod live;
 mod recorded;
+mod timing;
 
-pub use combinations::{every_model, sample};
+pub use combinations::{Combination, every_model, paper_sized, sample, timed};
 pub use compare::{Comparison, Theirs, compare, table};
 pub use live::Live;
 pub use recorded::{RecordedCase, recorded_cases};
+pub use timing::{Timing, timing_table};
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use anyhow::Result;
 use tch::Device;
@@ -24,21 +26,52 @@ use crate::{
     train::{Cohort, train},
 };
 
-/// Trains one run as the authors' scripts do, on one thread: the rows of every epoch after the start, and the final
-/// state.
+/// What came of a run of ours.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// After every epoch, not at the start.
+    pub rows: Vec<Row>,
+    /// Final parameters and buffers.
+    pub state: StateDict,
+    /// What each epoch took, measuring included.
+    pub epoch_seconds: Vec<f64>,
+}
+
+/// Trains one run as the authors' scripts do, on one thread.
 ///
 /// One thread, because libtorch splits sums by threads, and so two thread counts give two results that differ in the
 /// last bits. Every recording and every live run of theirs is on one thread, too.
-pub fn replay(spec: &Arc<RunSpec>) -> Result<(Vec<Row>, StateDict)> {
+pub fn replay(spec: &Arc<RunSpec>) -> Result<Replay> {
     tch::set_num_threads(1);
     let mut cohort = Cohort::draw(std::slice::from_ref(spec))?;
     let mut engine = AutogradEngine::new(cohort.members(), Device::Cpu)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut epoch_seconds) = (Vec::new(), Vec::new());
+    let mut clock = Instant::now();
     train(&mut cohort, &mut engine, |epoch, new| {
         if epoch > 0 {
             rows.extend(new);
+            epoch_seconds.push(clock.elapsed().as_secs_f64());
         }
+        clock = Instant::now();
         ControlFlow::Continue(())
     })?;
-    Ok((rows, engine.state()?.remove(0)))
+    Ok(Replay { rows, state: engine.state()?.remove(0), epoch_seconds })
+}
+
+/// Cells in columns as wide as their widest, the first to the left and the others to the right.
+fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |i: usize| lines.iter().filter_map(|line| Some(line.get(i)?.chars().count())).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for line in lines {
+        let pad = |(i, cell): (usize, &String)| match (i, widths[i]) {
+            (0, width) => format!("{cell:width$}"),
+            (_, width) => format!("{cell:>width$}"),
+        };
+        let cells: Vec<String> = line.iter().enumerate().map(pad).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
 }

@@ -62,11 +62,8 @@ fn read(folder: &Path, name: &str) -> Result<RecordedCase> {
     };
     spec.metrics.detail_every = 1;
     let epochs: Vec<IndexMap<String, Option<f64>>> = serde_json::from_value(json["epochs"].clone())?;
-    // A value that is no number is recorded as null.
-    let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
-    let epochs = epochs.into_iter().map(|epoch| epoch.into_iter().map(|(k, v)| (k, number(v))).collect()).collect();
     let state = final_state(&folder.join(format!("{name}.npz")))?;
-    Ok(RecordedCase { name: name.into(), spec, theirs: Theirs { epochs, state, seconds: None } })
+    Ok(RecordedCase { name: name.into(), spec, theirs: Theirs::new(epochs, state) })
 }
 
 /// The arrays `final.*` of an archive.

@@ -64,7 +64,7 @@ fn descend(w: &mut [f32], gradient: &[f32], lr: f32) {
 /// `target <- decay target + (1 - decay) online`
 fn follow(values: &mut [f32], target: Range<usize>, online: Range<usize>, decay: f64) {
     for (target, online) in target.zip(online) {
-        values[target] += (1.0 - decay) as f32 * (values[online] - values[target]);
+        values[target] = decay as f32 * values[target] + (1.0 - decay) as f32 * values[online];
     }
 }
 

@@ -18,13 +18,16 @@ pub struct Support {
 ///
 /// `weight` `(m, p)` and `dictionary` `(p, d)` match neurons to atoms, one to one and greedily by signed cosine;
 /// `representation` `(B, m)` and `latents` `(B, d)` belong to the same samples. A sample without latents counts as
-/// zero in all three means.
+/// zero in all three means. A representation with a NaN has no support: all three are NaN.
 pub fn support(
     weight: &Array2<f64>,
     dictionary: &Array2<f64>,
     representation: &Array2<f64>,
     latents: &Array2<f64>,
 ) -> Support {
+    if representation.iter().any(|value| value.is_nan()) {
+        return Support { found: f64::NAN, false_share: f64::NAN, sparsity_gap: f64::NAN };
+    }
     let matching = match_neurons(&cosines(weight, dictionary));
     let (mut found, mut false_share, mut gap) = (0.0, 0.0, 0.0);
     for (h, z) in representation.outer_iter().zip(latents.outer_iter()) {
@@ -89,5 +92,7 @@ mod tests {
         assert!((measured.found - (1.0 + 0.5) / 3.0).abs() < 1e-15);
         assert!((measured.false_share - (1.0 / 3.0) / 3.0).abs() < 1e-15);
         assert!((measured.sparsity_gap - ((1.0 - 0.5) + (1.0 / 3.0 - 1.0)) / 3.0).abs() < 1e-15);
+        let diverged = support(&weight, &Array2::eye(2), &(representation * f64::NAN), &latents);
+        assert!(diverged.found.is_nan() && diverged.sparsity_gap.is_nan());
     }
 }

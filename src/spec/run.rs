@@ -400,6 +400,12 @@ impl RunSpec {
         full.chain(rest).collect()
     }
 
+    /// Samples of the smallest batch.
+    pub fn smallest_batch(&self) -> usize {
+        let rest = self.data.samples % self.train.batch_size;
+        if rest == 0 || self.train.drop_last { self.train.batch_size } else { rest }
+    }
+
     /// Optimiser steps of the whole run.
     pub fn steps(&self) -> usize {
         self.train.epochs * self.batches().len()

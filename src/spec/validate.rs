@@ -31,6 +31,7 @@ fn positive(path: &str, value: f64) -> Result<(), Fault> {
 fn data(spec: &RunSpec) -> Result<(), Fault> {
     let data = &spec.data;
     at_least_one("data.samples", data.samples)?;
+    ensure(u32::try_from(data.samples).is_ok(), "data.samples", || format!("below 2^32, not {}", data.samples))?;
     at_least_one("data.d", data.d)?;
     ensure(data.p >= data.d, "data.p", || {
         format!("p = {} is below d = {}; a column-orthonormal dictionary needs p >= d", data.p, data.d)
@@ -127,7 +128,7 @@ fn train(spec: &RunSpec) -> Result<(), Fault> {
     ensure(train.batch_size <= n, "train.batch_size", || {
         format!("a batch of {} does not fit into data.samples = {n}", train.batch_size)
     })?;
-    let smallest = spec.batches().iter().map(ExactSizeIterator::len).min().unwrap_or(0) * spec.views.pairs;
+    let smallest = spec.smallest_batch().saturating_mul(spec.views.pairs);
     ensure(spec.model.batch_norm == BatchNorm::None || smallest > 1, "train.batch_size", || {
         "batch norm needs more than one sample in every batch".into()
     })?;
