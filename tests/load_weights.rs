@@ -38,7 +38,7 @@ const MORE_SETTINGS: [&str; 6] = [
 /// Writes an untrained run and a pair of views for each of its turns into `folder`; returns the run's folder and our
 /// loss.
 fn write_case(folder: &Path, number: usize, settings: &str) -> (PathBuf, f64) {
-    let small = "{data: {samples: 40, p: 12, d: 4}, model: {m: 10}, train: {epochs: 1, batch_size: 20}}";
+    let small = "{data: {samples: 40, p: 12, d: 12}, model: {m: 12}, train: {epochs: 1, batch_size: 20}}";
     let mut layers = serde_yaml::from_str(small).unwrap();
     tree::merge(&mut layers, &serde_yaml::from_str(settings).unwrap());
     let spec = Arc::new(resolve(&[&layers]).unwrap());
