@@ -196,8 +196,8 @@ impl Settings {
     fn figure(&self, trace: &Trace) -> Figure {
         let panel = |title: &str, values: &[f64]| Panel {
             title: title.into(),
-            x_label: "steps".into(),
-            y_label: title.into(),
+            x_label: "step".into(),
+            y_label: "Frobenius norm".into(),
             curves: vec![Curve { x: trace.step.clone(), runs: vec![values.to_vec()], ..Curve::default() }],
             ..Panel::default()
         };

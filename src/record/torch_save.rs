@@ -149,7 +149,7 @@ impl Pickle {
                 }
                 0x93 => pickle.global()?,
                 b't' => {
-                    let items = pickle.to_mark()?;
+                    let items = pickle.since_mark()?;
                     pickle.push(Object::Tuple(items));
                 }
                 code @ 0x85..=0x87 => {
@@ -167,12 +167,12 @@ impl Pickle {
                     pickle.insert(&[key, value])?;
                 }
                 b'u' => {
-                    let items = pickle.to_mark()?;
+                    let items = pickle.since_mark()?;
                     pickle.insert(&items)?;
                 }
                 // Lists play no part: what is appended is dropped.
                 b'a' | b'b' => _ = pickle.pop()?,
-                b'e' => _ = pickle.to_mark()?,
+                b'e' => _ = pickle.since_mark()?,
                 b'Q' => pickle.storage()?,
                 b'R' | 0x81 => pickle.call()?,
                 code => bail!("its pickle has the opcode {code:#04x}, which a state dict does not need"),
@@ -191,7 +191,7 @@ impl Pickle {
         Ok(self.stack.pop().expect("checked"))
     }
 
-    fn to_mark(&mut self) -> Result<Vec<usize>> {
+    fn since_mark(&mut self) -> Result<Vec<usize>> {
         let mark = self.marks.pop().context("its pickle closes what it has not opened")?;
         Ok(self.stack.split_off(mark))
     }
