@@ -88,6 +88,12 @@ build: setup ## Compile the program (6 to 10 minutes the first time: libtorch's 
 figures: build ## Train what is missing and draw every figure and table of the paper into plots/
 	@echo "== training and drawing at $(SCALE) scale"
 	$(LANDSCAPE) figures $(EXPERIMENTS) $(RUN_FLAGS)
+	@$(MAKE) --no-print-directory theory
+
+.PHONY: theory
+theory: build ## Check the paper's theorems and draw them into plots/theory (a minute)
+	@echo "== checking the theorems"
+	$(LANDSCAPE) theory all --results $(RESULTS) --plots $(PLOTS)
 
 .PHONY: test
 test: setup ## Run all tests (compiles first; then a minute or two)

@@ -1,6 +1,7 @@
 //! The reference engine: the authors' PyTorch modules on libtorch tensors, gradients by autograd.
 
 mod constraints;
+mod curvature;
 
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayD, Ix2};
@@ -8,7 +9,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
     engine::{Batch, Engine, Member, Turn, Views},
-    models::{self, Forward, Model, Parameters, StateDict},
+    models::{self, Forward, Model, Parameters, Purpose, StateDict},
     spec::{Dtype, TrainSpec},
 };
 
@@ -30,6 +31,15 @@ pub struct AutogradEngine {
 impl AutogradEngine {
     /// An engine for the members of a cohort. Fails if a member's state does not fit its model.
     pub fn new(members: &[Member], device: Device) -> Result<Self> {
+        Self::with(members, device, Purpose::Training)
+    }
+
+    /// An engine that sees the loss as a plain function of all parameters: for its shape, not to train.
+    pub fn landscape(members: &[Member], device: Device) -> Result<Self> {
+        Self::with(members, device, Purpose::Landscape)
+    }
+
+    fn with(members: &[Member], device: Device, purpose: Purpose) -> Result<Self> {
         ensure!(!members.is_empty(), "a cohort has at least one run");
         let spec = &members[0].spec;
         let kind = match spec.dtype {
@@ -42,7 +52,7 @@ impl AutogradEngine {
         let samples: Vec<_> = members.iter().map(|member| &*member.x).collect();
         let lr: Vec<f64> = members.iter().map(|member| member.spec.train.lr).collect();
         Ok(Self {
-            model: models::build(&spec.model, spec.loss, &parameters),
+            model: models::build(&spec.model, spec.loss, &parameters, purpose),
             parameters,
             train: spec.train.clone(),
             x: stack(&samples)?.to_kind(kind).to_device(device),
@@ -73,6 +83,25 @@ impl AutogradEngine {
         let positions = Tensor::arange(64, (Kind::Int64, self.device));
         let bits = words.bitwise_right_shift(&positions).bitwise_and(1); // (R, B, words, 64)
         bits.reshape([r, b, -1]).narrow(2, 0, p).to_kind(self.kind)
+    }
+
+    /// Explicit views as tensors, `(R, B, p)`.
+    fn given(&self, views: &Views) -> Result<(Tensor, Tensor)> {
+        let tensor = |x: &[Array2<f64>]| -> Result<Tensor> {
+            Ok(stack(&x.iter().collect::<Vec<_>>())?.to_kind(self.kind).to_device(self.device))
+        };
+        Ok((tensor(&views.x1)?, tensor(&views.x2)?))
+    }
+
+    /// One tensor for every parameter that learns in this turn, by run and name.
+    fn named(&self, tensors: &[Tensor], turn: Turn) -> Result<Vec<StateDict>> {
+        let mut runs = vec![StateDict::new(); self.lr.size()[0] as usize];
+        for ((parameter, _), tensor) in self.parameters.learning(turn).zip(tensors) {
+            for (run, value) in runs.iter_mut().zip(models::unstack(tensor)?) {
+                run.insert(parameter.name.clone(), value);
+            }
+        }
+        Ok(runs)
     }
 
     /// Losses `(R,)` and the gradient of every parameter that learns in this turn.
@@ -108,21 +137,10 @@ impl Engine for AutogradEngine {
     }
 
     fn gradients(&mut self, views: &Views, turn: Turn) -> Result<Vec<(f64, StateDict)>> {
-        let tensor = |x: &[Array2<f64>]| -> Result<Tensor> {
-            Ok(stack(&x.iter().collect::<Vec<_>>())?.to_kind(self.kind).to_device(self.device))
-        };
-        let (x1, x2) = (tensor(&views.x1)?, tensor(&views.x2)?);
+        let (x1, x2) = self.given(views)?;
         let (loss, gradients) = self.backward(&x1, &x2, turn);
-        let mut runs: Vec<(f64, StateDict)> = Vec::<f64>::try_from(loss.to_kind(Kind::Double))?
-            .into_iter()
-            .map(|loss| (loss, StateDict::new()))
-            .collect();
-        for ((parameter, _), gradient) in self.parameters.learning(turn).zip(&gradients) {
-            for (run, value) in runs.iter_mut().zip(models::unstack(gradient)?) {
-                run.1.insert(parameter.name.clone(), value);
-            }
-        }
-        Ok(runs)
+        let losses = Vec::<f64>::try_from(loss.to_kind(Kind::Double))?;
+        Ok(losses.into_iter().zip(self.named(&gradients, turn)?).collect())
     }
 
     fn state(&self) -> Result<Vec<StateDict>> {

@@ -10,6 +10,8 @@ mod options;
 mod plot;
 mod results;
 mod run;
+mod slice;
+mod theory;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,8 @@ enum Command {
     Methods(methods::Args),
     Plot(plot::Args),
     Results(results::Args),
+    Slice(slice::Args),
+    Theory(theory::Args),
     Doctor(doctor::Args),
 }
 
@@ -54,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Methods(args) => args.execute(),
         Command::Plot(args) => args.execute(),
         Command::Results(args) => args.execute(),
+        Command::Slice(args) => args.execute(),
+        Command::Theory(args) => args.execute(),
         Command::Doctor(args) => args.execute(),
     };
     report(result)

@@ -1,7 +1,7 @@
 use tch::Tensor;
 
 use super::{
-    Forward, Model, Parameters, online_layers,
+    Forward, Model, Parameters, Purpose, online_layers,
     parts::{Encoder, Predictor},
     target_layers,
 };
@@ -24,10 +24,11 @@ pub struct NonContrastive {
     loss: LossSpec,
     /// First-layer weights W^o and W^t, for the penalty of Eq. 7.
     weights: [Tensor; 2],
+    purpose: Purpose,
 }
 
 impl NonContrastive {
-    pub fn new(model: &ModelSpec, loss: LossSpec, parameters: &Parameters) -> Self {
+    pub fn new(model: &ModelSpec, loss: LossSpec, parameters: &Parameters, purpose: Purpose) -> Self {
         let weight = |name| parameters.get(name).expect("both encoders have a weight");
         Self {
             online: Encoder::new(model, online_layers(model), parameters),
@@ -35,17 +36,19 @@ impl NonContrastive {
             predictor: Predictor::new(model, parameters),
             loss,
             weights: [weight("Wo.weight"), weight("Wt.weight")],
+            purpose,
         }
     }
 
     /// Distance of the prediction from `learner` to the fixed `teacher`, both `(R, B, m)`; the predictor is shared by
     /// both turns.
     fn distance(&self, learner: &Tensor, teacher: &Tensor) -> Tensor {
-        let (q, t) = (self.predictor.forward(learner), teacher.detach());
+        let (q, t) = (self.predictor.forward(learner), self.purpose.teacher(teacher));
+        let unit = |z: &Tensor| unit_norm(&self.purpose.before_unit_norm(z));
         match self.loss {
-            LossSpec::L2 { normalize: true, .. } => l2(&unit_norm(&q), &unit_norm(&t)),
+            LossSpec::L2 { normalize: true, .. } => l2(&unit(&q), &unit(&t)),
             LossSpec::L2 { .. } => l2(&q, &t),
-            LossSpec::InnerProduct { normalize: true, .. } => inner_product(&unit_norm(&q), &unit_norm(&t)),
+            LossSpec::InnerProduct { normalize: true, .. } => inner_product(&unit(&q), &unit(&t)),
             _ => inner_product(&q, &t),
         }
     }

@@ -1,7 +1,7 @@
 use tch::Tensor;
 
 use super::{
-    Forward, Model, Parameters, online_layers,
+    Forward, Model, Parameters, Purpose, online_layers,
     parts::{Encoder, Predictor, Projector},
 };
 use crate::{engine::Turn, losses::negative_cosine, spec::ModelSpec};
@@ -15,14 +15,16 @@ pub struct SimSiam {
     encoder: Encoder,
     projector: Projector,
     predictor: Predictor,
+    purpose: Purpose,
 }
 
 impl SimSiam {
-    pub fn new(model: &ModelSpec, parameters: &Parameters) -> Self {
+    pub fn new(model: &ModelSpec, parameters: &Parameters, purpose: Purpose) -> Self {
         Self {
             encoder: Encoder::new(model, online_layers(model), parameters),
             projector: Projector::new(model, parameters),
             predictor: Predictor::new(model, parameters),
+            purpose,
         }
     }
 }
@@ -32,7 +34,9 @@ impl Model for SimSiam {
         let [z1, z2] = self.encoder.forward([x1, x2]); // (R, B, m)
         let [y1, y2] = self.projector.forward([&z1, &z2]);
         let (p1, p2) = (self.predictor.forward(&y1), self.predictor.forward(&y2));
-        let loss = (negative_cosine(&p1, &y2.detach()) + negative_cosine(&p2, &y1.detach())) / 2.0;
+        let [p1, p2] = [p1, p2].map(|p| self.purpose.before_unit_norm(&p));
+        let [t1, t2] = [y1, y2].map(|y| self.purpose.before_unit_norm(&self.purpose.teacher(&y)));
+        let loss = (negative_cosine(&p1, &t2) + negative_cosine(&p2, &t1)) / 2.0;
         Forward { loss, representation: z1.detach() }
     }
 }

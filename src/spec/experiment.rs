@@ -7,9 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use super::{
-    Fault, RunSpec, id::run_id, input::Overrides, lines::Lines, resolve, resolve::readable, seeds::Seeds, tree,
-};
+use super::{Fault, RunSpec, file::read_yaml, id::run_id, input::Overrides, lines::Lines, resolve, seeds::Seeds, tree};
 use crate::{input_error, models::StateDict};
 
 /// An experiment as its file states it.
@@ -90,14 +88,7 @@ fn short(path: &str) -> &str {
 impl Experiment {
     /// Reads an experiment file. Every fault names the file and, where there is one, the line.
     pub fn read(path: &Path) -> Result<(Self, Lines)> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| input_error!("cannot read the experiment file {}: {error}", path.display()))?;
-        let lines = Lines::of(&text, path);
-        let tree: Value = serde_yaml::from_str(&text).map_err(|error| input_error!("{}: {error}", path.display()))?;
-        let mut experiment: Self = serde_path_to_error::deserialize(tree).map_err(|error| {
-            let at = error.path().to_string();
-            lines.fault(readable(&at, &error.into_inner().to_string()), &[""])
-        })?;
+        let (mut experiment, lines) = read_yaml::<Self>(path, &Overrides::default())?;
         experiment.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         Ok((experiment, lines))
     }

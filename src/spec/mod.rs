@@ -2,6 +2,7 @@
 
 mod error;
 mod experiment;
+mod file;
 mod id;
 mod input;
 mod lines;
@@ -13,6 +14,7 @@ mod validate;
 
 pub use error::{InputError, nearest, unknown};
 pub use experiment::{Experiment, PlannedRun, TableSpec, plan_all};
+pub use file::read_yaml;
 pub use id::run_id;
 pub use input::Overrides;
 pub use lines::Lines;

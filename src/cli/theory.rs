@@ -1,0 +1,66 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    input_error,
+    spec::Overrides,
+    theory::{THEOREMS, Theorem},
+};
+
+/// Check the paper's theorems numerically and draw them; fails if a statement that must hold does not
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  landscape theory all
+  landscape theory theorem1 --set descent.dimensions=[20] --set descent.drawn=20
+  landscape theory theorem3 --options my-theorem3.yaml")]
+pub struct Args {
+    /// What to check
+    #[arg(value_name = "THEOREM", value_parser = ["theorem1", "theorem2", "theorem3", "all"])]
+    what: String,
+
+    /// Options file of the theorem, or a folder of theorem1.yaml, theorem2.yaml and theorem3.yaml
+    #[arg(long, value_name = "PATH", default_value = "experiments/theory")]
+    options: PathBuf,
+
+    /// Change an option; may be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    sets: Vec<String>,
+
+    /// Folder of results; tables and a report go to its folder `theory`
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+
+    /// Folder of pictures; they go to its folder `theory`
+    #[arg(long, value_name = "DIR", default_value = "plots")]
+    plots: PathBuf,
+}
+
+impl Args {
+    pub fn execute(self) -> Result<()> {
+        let mut overrides = Overrides::default();
+        self.sets.iter().try_for_each(|assignment| overrides.set(assignment))?;
+        let theorems: Vec<&Theorem> =
+            THEOREMS.iter().filter(|theorem| self.what == "all" || self.what == theorem.name).collect();
+        if theorems.len() > 1 && !self.options.is_dir() {
+            return Err(input_error!("--options {}: for all theorems, give a folder", self.options.display()));
+        }
+        let mut broken = 0;
+        for theorem in theorems {
+            let file = options_file(&self.options, theorem);
+            let (out, plots) = (self.results.join("theory"), self.plots.join("theory"));
+            let report = theorem.run(&file, &overrides, &out, &plots)?;
+            println!("{report}");
+            broken += report.checks.iter().filter(|check| !check.holds).count();
+        }
+        if broken > 0 {
+            bail!("{broken} statements do not hold: see NO above");
+        }
+        Ok(())
+    }
+}
+
+fn options_file(path: &Path, theorem: &Theorem) -> PathBuf {
+    if path.is_dir() { path.join(format!("{}.yaml", theorem.name)) } else { path.to_path_buf() }
+}

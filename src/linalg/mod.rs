@@ -1,0 +1,79 @@
+//! Linear algebra on plain arrays: spectra of small dense matrices by nalgebra, the ends of an operator's spectrum by
+//! Lanczos' method, planes through three points.
+
+mod lanczos;
+mod plane;
+
+pub use lanczos::{Extremes, extreme_eigenvalues};
+pub use plane::{Plane, evenly};
+
+use nalgebra::DMatrix;
+use ndarray::Array2;
+
+fn dense(matrix: &Array2<f64>) -> DMatrix<f64> {
+    DMatrix::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[[i, j]])
+}
+
+/// Singular values, the largest first.
+pub fn singular_values(matrix: &Array2<f64>) -> Vec<f64> {
+    dense(matrix).singular_values().iter().copied().collect()
+}
+
+/// An orthonormal basis of the space that the columns of `matrix`, `(p, d)` with `p >= d`, span: Q of its QR.
+pub fn orthonormal_columns(matrix: &Array2<f64>) -> Array2<f64> {
+    let q = dense(matrix).qr().q();
+    Array2::from_shape_fn(matrix.dim(), |place| q[place])
+}
+
+/// Eigenvalues of a symmetric matrix, of which the lower triangle is read, the smallest first.
+pub fn symmetric_eigenvalues(matrix: &Array2<f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = dense(matrix).symmetric_eigenvalues().iter().copied().collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The slope of the least-squares line through points `(x, y)`.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / n;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let sum = |of: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>();
+    sum(&|point| (point.0 - x) * (point.1 - y)) / sum(&|point| (point.0 - x).powi(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::random::{Draws, native::Key};
+
+    #[test]
+    fn slopes_of_lines() {
+        assert!((slope(&[(1.0, 5.0), (2.0, 3.0), (4.0, -1.0)]) + 2.0).abs() < 1e-15);
+        assert!((slope(&[(0.0, 0.0), (1.0, 2.0), (2.0, 1.0)]) - 0.5).abs() < 1e-15);
+    }
+
+    /// Rows and columns drawn from a seed.
+    pub(super) fn random_symmetric(n: usize, seed: u64) -> Array2<f64> {
+        let mut draws = Key::from_seed(seed).stream();
+        let half = Array2::from_shape_fn((n, n), |_| draws.normal());
+        &half + &half.t()
+    }
+
+    #[test]
+    fn known_spectra() {
+        let singular = singular_values(&array![[0.0, 3.0], [-4.0, 0.0]]);
+        assert!((singular[0] - 4.0).abs() < 1e-14 && (singular[1] - 3.0).abs() < 1e-14);
+        let eigen = symmetric_eigenvalues(&array![[2.0, 1.0], [1.0, 2.0]]);
+        assert!((eigen[0] - 1.0).abs() < 1e-14 && (eigen[1] - 3.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn orthonormal_columns_span_the_same() {
+        let matrix = random_symmetric(6, 1).slice(ndarray::s![.., ..3]).to_owned();
+        let q = orthonormal_columns(&matrix);
+        assert!((q.t().dot(&q) - Array2::<f64>::eye(3)).iter().all(|entry| entry.abs() < 1e-14));
+        assert!((q.dot(&q.t().dot(&matrix)) - matrix).iter().all(|entry| entry.abs() < 1e-14));
+    }
+}

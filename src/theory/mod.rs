@@ -1,0 +1,84 @@
+//! The paper's three theorems, made visible and checked by machine.
+//!
+//! One room a theorem, each in three storeys: the mathematics (losses with exact expectations, their gradients, the
+//! dynamics) as plain functions on plain arrays; the options, read from a YAML file; and `run`, which computes, writes
+//! tables and figures, and returns a [`Report`] of what was expected and what was measured.
+//!
+//! Everything is double precision and deterministic: every start draws from a key of its own, so results depend on the
+//! seed in the options and never on the number of threads.
+
+pub mod columns;
+mod report;
+pub mod theorem1;
+pub mod theorem2;
+pub mod theorem3;
+
+pub use report::{Check, Observation, Report};
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    input_error,
+    plots::{Dash, LineStyle},
+    random::native::Key,
+    spec::{Overrides, read_yaml},
+};
+
+/// A theorem with the study that checks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Theorem {
+    /// What the command line calls it, and what its options file in `experiments/theory`, its tables and its figures
+    /// are named after.
+    pub name: &'static str,
+    run: fn(&Path, &Overrides, &Path, &Path) -> Result<Report>,
+}
+
+/// All theorems, in the paper's order.
+pub const THEOREMS: [Theorem; 3] = [
+    Theorem { name: "theorem1", run: |file, set, out, plots| theorem1::run(&read(file, set)?, out, plots) },
+    Theorem { name: "theorem2", run: |file, set, out, plots| theorem2::run(&read(file, set)?, out, plots) },
+    Theorem { name: "theorem3", run: |file, set, out, plots| theorem3::run(&read(file, set)?, out, plots) },
+];
+
+impl Theorem {
+    /// Runs the study described by the YAML file `options` with `overrides` laid over it; tables go to the folder `out`,
+    /// figures to the folder `plots`.
+    ///
+    /// # Errors
+    /// [`InputError`](crate::spec::InputError) for options that cannot be read or make no sense, naming the file and the
+    /// key; an error of the file system otherwise.
+    pub fn run(&self, options: &Path, overrides: &Overrides, out: &Path, plots: &Path) -> Result<Report> {
+        (self.run)(options, overrides, out, plots)
+    }
+}
+
+/// Options of a study, as its YAML file gives them: every key, and no other.
+trait Options: DeserializeOwned {
+    /// Fails with an [`InputError`](crate::spec::InputError) for values that make no sense.
+    fn check(&self) -> Result<()>;
+}
+
+fn read<T: Options>(file: &Path, overrides: &Overrides) -> Result<T> {
+    let (options, _) = read_yaml::<T>(file, overrides)?;
+    options.check().with_context(|| file.display().to_string())?;
+    Ok(options)
+}
+
+/// The key of part `part` of the study `name` (eight letters) under a seed.
+fn key(seed: u64, name: &[u8; 8], part: u64) -> Key {
+    Key::from_seed(seed).derive(u64::from_be_bytes(*name)).derive(part)
+}
+
+/// How the figures draw curve number `index` of a panel.
+fn style(index: usize) -> LineStyle {
+    const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
+    LineStyle::new(index, DASHES[index % DASHES.len()])
+}
+
+/// Fails with an [`InputError`](crate::spec::InputError) unless `valid`.
+fn require(valid: bool, message: &str) -> Result<()> {
+    if valid { Ok(()) } else { Err(input_error!("{message}")) }
+}

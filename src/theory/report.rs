@@ -1,0 +1,190 @@
+//! What a study found: statements with their verdicts, further numbers, and the files written.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::record::{Table, write_whole};
+
+/// A statement that either holds or does not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    pub name: String,
+    /// What should be measured, for people.
+    pub expected: String,
+    pub measured: f64,
+    /// What the measurement is compared with: see `expected` for how.
+    pub bound: f64,
+    pub holds: bool,
+}
+
+impl Check {
+    /// `measured` should not exceed `bound`.
+    pub fn at_most(name: impl Into<String>, measured: f64, bound: f64) -> Self {
+        Self {
+            name: name.into(),
+            expected: format!("at most {}", short(bound)),
+            measured,
+            bound,
+            holds: measured <= bound,
+        }
+    }
+
+    /// `measured` should reach `bound`.
+    pub fn at_least(name: impl Into<String>, measured: f64, bound: f64) -> Self {
+        Self {
+            name: name.into(),
+            expected: format!("at least {}", short(bound)),
+            measured,
+            bound,
+            holds: measured >= bound,
+        }
+    }
+
+    /// `measured` should lie within `tolerance`, the bound, of `expected`.
+    pub fn near(name: impl Into<String>, measured: f64, expected: f64, tolerance: f64) -> Self {
+        let holds = (measured - expected).abs() <= tolerance;
+        Self {
+            name: name.into(),
+            expected: format!("{expected:.4} ± {}", short(tolerance)),
+            measured,
+            bound: tolerance,
+            holds,
+        }
+    }
+
+    /// A count that should be exactly `expected`.
+    pub fn count(name: impl Into<String>, measured: usize, expected: usize) -> Self {
+        Self {
+            name: name.into(),
+            expected: format!("{expected}"),
+            measured: measured as f64,
+            bound: expected as f64,
+            holds: measured == expected,
+        }
+    }
+}
+
+/// A number worth knowing that no statement predicts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Observation {
+    pub name: String,
+    pub value: String,
+}
+
+/// The outcome of a study.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    pub title: String,
+    pub checks: Vec<Check>,
+    pub observations: Vec<Observation>,
+    pub tables: Vec<PathBuf>,
+    pub figures: Vec<PathBuf>,
+    /// The theorem's name, which starts the name of every file.
+    #[serde(skip)]
+    name: String,
+    /// Folder of tables.
+    #[serde(skip)]
+    out: PathBuf,
+    /// Folder of figures.
+    #[serde(skip)]
+    plots: PathBuf,
+}
+
+impl Report {
+    /// An empty report on the theorem `name`; creates the folders of its tables and figures.
+    pub(super) fn new(name: &str, title: &str, out: &Path, plots: &Path) -> Result<Self> {
+        for folder in [out, plots] {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        }
+        let (name, title) = (name.to_owned(), title.to_owned());
+        Ok(Self { title, name, out: out.to_owned(), plots: plots.to_owned(), ..Self::default() })
+    }
+
+    /// Says on standard error what comes next.
+    pub(super) fn begin(&self, study: &str) {
+        eprintln!("{}: {study}", self.name);
+    }
+
+    pub(super) fn observe(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.observations.push(Observation { name: name.into(), value: value.into() });
+    }
+
+    /// Whether every statement holds.
+    pub fn holds(&self) -> bool {
+        self.checks.iter().all(|check| check.holds)
+    }
+
+    /// Writes `table` as `<theorem>-<name>.csv`.
+    pub(super) fn table(&mut self, name: &str, table: &Table) -> Result<()> {
+        let path = self.out.join(format!("{}-{name}.csv", self.name));
+        table.save(&path)?;
+        self.tables.push(path);
+        Ok(())
+    }
+
+    /// Lets `draw` write the figure `<theorem>-<name>.png`.
+    pub(super) fn figure(&mut self, name: &str, draw: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let path = self.plots.join(format!("{}-{name}.png", self.name));
+        draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
+        self.figures.push(path);
+        Ok(())
+    }
+
+    /// Writes the report itself as `<theorem>.json`.
+    pub(super) fn save(&self) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        write_whole(&self.out.join(format!("{}.json", self.name)), text.as_bytes())
+    }
+}
+
+impl fmt::Display for Report {
+    /// An aligned table: the statements, then the observations, then the files.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title)?;
+        let measured: Vec<String> = self.checks.iter().map(|check| number(check.measured)).collect();
+        let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        let name = width(&mut self.checks.iter().map(|check| &*check.name));
+        let expected = width(&mut self.checks.iter().map(|check| &*check.expected)).max("expected".len());
+        let value = width(&mut measured.iter().map(String::as_str)).max("measured".len());
+        writeln!(f, "\n  {:name$}  {:>expected$}  {:>value$}  holds", "statement", "expected", "measured")?;
+        for (check, measured) in self.checks.iter().zip(&measured) {
+            let verdict = if check.holds { "yes" } else { "NO" };
+            writeln!(f, "  {:name$}  {:>expected$}  {measured:>value$}  {verdict}", check.name, check.expected)?;
+        }
+        let name = width(&mut self.observations.iter().map(|observation| &*observation.name));
+        if !self.observations.is_empty() {
+            writeln!(f, "\n  observed")?;
+        }
+        for Observation { name: what, value } in &self.observations {
+            writeln!(f, "  {what:name$}  {value}")?;
+        }
+        if !self.tables.is_empty() || !self.figures.is_empty() {
+            writeln!(f)?;
+        }
+        for path in self.tables.iter().chain(&self.figures) {
+            writeln!(f, "  wrote {}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// A bound as it was written.
+fn short(bound: f64) -> String {
+    if bound == 0.0 || (1e-3..1e4).contains(&bound.abs()) { format!("{bound}") } else { format!("{bound:e}") }
+}
+
+/// A short text for a number of any size.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if (1e-3..1e6).contains(&size) && value.fract() == 0.0 => format!("{value}"),
+        size if (1e-3..1e4).contains(&size) => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}
