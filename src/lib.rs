@@ -3,6 +3,7 @@
 
 pub mod authors;
 pub mod autograd;
+pub mod claims;
 pub mod cli;
 pub mod crosscheck;
 pub mod data;
@@ -17,6 +18,8 @@ pub mod nn;
 pub mod plots;
 pub mod random;
 pub mod record;
+pub mod report;
 pub mod runner;
 pub mod spec;
+pub mod statistics;
 pub mod train;
