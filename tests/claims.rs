@@ -107,9 +107,9 @@ fn formats_say_the_same() {
 }
 
 #[test]
-fn nothing_recorded_is_undecided() {
+fn nothing_recorded_is_not_run() {
     let bench = Bench::new(TINY);
-    bench.landscape(&["claims"]).success().stdout(contains("6 claims: 6 undecided"));
+    bench.landscape(&["claims"]).success().stdout(contains("6 claims: 6 not run"));
 }
 
 #[test]
@@ -137,7 +137,11 @@ fn wrong_claims_are_refused_with_their_line() {
         }
     };
     refused("of: NCL, above: 0 }", "of: NCL, abov: 0 }", &["tiny.yaml:6", "`abov`", "did you mean `above`?"]);
-    refused("of: NCL, above: 0 }", "of: NLC, above: 0 }", &["tiny.yaml:6", "unknown arm `NLC`", "`NCL`"]);
+    refused(
+        "of: NCL, above: 0 }",
+        "of: NCLL, above: 0 }",
+        &["tiny.yaml:6", "unknown arm `NCLL`", "did you mean `NCL`?"],
+    );
     refused("above: 1.5", "above: CLL", &["tiny.yaml:7", "unknown arm `CLL`"]);
     refused("above: 1.5", "above: 1, below: 2", &["tiny.yaml:7", "not both"]);
     refused(", above: 1.5", "", &["tiny.yaml:7", "one of `above`, `below` or `published`"]);

@@ -1,6 +1,6 @@
 use anyhow::Result;
 
-use super::verdict::{Test, Verdict, judge};
+use super::verdict::{Test, Verdict, judge, worst};
 use crate::{
     input_error,
     metrics::column_name,
@@ -64,7 +64,7 @@ fn outcome(archive: &mut Archive, entry: &ExperimentRecord, claim: Claim) -> Res
         experiment: experiment.name.clone(),
         protocol: experiment.protocol.clone(),
         source: claim.source.clone().unwrap_or_else(|| experiment.paper.clone()),
-        verdict: checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Undecided),
+        verdict: worst(checks.iter().map(|check| check.verdict)),
         claim,
         checks,
     })
@@ -88,7 +88,9 @@ fn cells(experiment: &Experiment) -> Vec<Claim> {
     let row = |(label, cells): (&String, &Vec<[f64; 2]>)| -> Vec<Claim> {
         table.columns.iter().zip(cells).map(|(column, published)| cell(label, column, *published)).collect()
     };
-    table.published.iter().flat_map(row).collect()
+    // A variant of the experiment may lack curves that the table publishes.
+    let has_curve = |(label, _): &(&String, &Vec<[f64; 2]>)| !experiment.curves(Some(label)).is_empty();
+    table.published.iter().filter(has_curve).flat_map(row).collect()
 }
 
 fn check(archive: &mut Archive, entry: &ExperimentRecord, claim: &Claim, curve: &CurveName) -> Result<Check> {
@@ -123,7 +125,8 @@ fn check(archive: &mut Archive, entry: &ExperimentRecord, claim: &Claim, curve: 
             } else {
                 format!("{} {label}", other.experiment.name)
             };
-            Some(Comparison { side, with: format!("{name} ({mean:.3})"), runs: true, margin })
+            let with = if mean.is_finite() { format!("{name} ({mean:.3})") } else { name };
+            Some(Comparison { side, with, runs: true, margin })
         }
     };
     let test = Test {

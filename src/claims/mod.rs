@@ -10,4 +10,4 @@ mod verdict;
 
 pub use evaluate::{Check, Comparison, Outcome, evaluate};
 pub use table::{Format, interval, render, tally};
-pub use verdict::{Test, Verdict, judge};
+pub use verdict::{Test, Verdict, judge, worst};

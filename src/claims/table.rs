@@ -47,15 +47,17 @@ impl Outcome {
 
     /// The checks' means, and by how much they lie on the claimed side: `0.40, 0.45 (by -0.14, -0.11)`.
     pub fn numbers(&self) -> String {
-        let mean = |estimate: &Estimate| if estimate.n == 0 { "-".into() } else { format!("{:.3}", estimate.mean) };
-        let values = self.checks.iter().map(|check| mean(&check.value)).collect::<Vec<_>>().join(", ");
-        let margins: Vec<String> = self
-            .checks
-            .iter()
-            .filter_map(|check| check.comparison.as_ref())
-            .filter(|comparison| comparison.runs)
-            .map(|comparison| format!("{:+.3}", comparison.margin.mean))
-            .collect();
+        if self.verdict == Verdict::NotRun {
+            return String::new();
+        }
+        let number = |estimate: &Estimate, sign: bool| match estimate.n {
+            0 => "-".to_string(),
+            _ if sign => format!("{:+.3}", estimate.mean),
+            _ => format!("{:.3}", estimate.mean),
+        };
+        let values = self.checks.iter().map(|check| number(&check.value, false)).collect::<Vec<_>>().join(", ");
+        let comparisons = self.checks.iter().filter_map(|check| check.comparison.as_ref());
+        let margins: Vec<String> = comparisons.filter(|c| c.runs).map(|c| number(&c.margin, true)).collect();
         match margins.as_slice() {
             [] => values,
             margins => format!("{values} (by {})", margins.join(", ")),
@@ -78,7 +80,10 @@ impl Check {
 
     /// What it is compared with: `above NCL, sp 0.1 (0.541): -0.141 [-0.180, -0.102]`, `published 0.85`.
     pub fn compared(&self) -> String {
-        let side = self.comparison.as_ref().map(|c| format!("{} {}: by {}", c.side, c.with, interval(&c.margin, true)));
+        let side = self.comparison.as_ref().map(|c| match c.margin.n {
+            0 => format!("{} {}", c.side, c.with),
+            _ => format!("{} {}: by {}", c.side, c.with, interval(&c.margin, true)),
+        });
         let published = self.published.map(|published| match published.std {
             Some(std) => format!("published {} ± {std}", published.mean),
             None => format!("published {}", published.mean),

@@ -12,6 +12,8 @@ pub enum Verdict {
     Reproduced,
     /// On the claimed side, but not certainly at the published value.
     Direction,
+    /// No run is recorded.
+    NotRun,
     /// The interval allows both: more seeds are needed.
     Undecided,
     /// The whole interval lies on the other side, or away from the published value.
@@ -19,16 +21,29 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Self; 4] = [Self::Reproduced, Self::Direction, Self::Undecided, Self::NotReproduced];
+    /// As tallies list them.
+    pub const ALL: [Self; 5] = [Self::Reproduced, Self::Direction, Self::NotReproduced, Self::Undecided, Self::NotRun];
 
     /// The verdict in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Reproduced => "reproduced",
             Self::Direction => "reproduced in direction",
+            Self::NotRun => "not run",
             Self::Undecided => "undecided",
             Self::NotReproduced => "not reproduced",
         }
+    }
+}
+
+/// The verdict on a claim that must hold at several points: the worst of theirs; undecided while some are not run.
+pub fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    let run = verdicts.iter().copied().filter(|&verdict| verdict != Verdict::NotRun);
+    match run.clone().max() {
+        Some(worst) if run.count() < verdicts.len() => worst.max(Verdict::Undecided),
+        Some(worst) => worst,
+        None => Verdict::NotRun,
     }
 }
 
@@ -49,6 +64,9 @@ pub struct Test {
 
 /// Judges a value by its interval. Without an interval (fewer than two seeds) nothing is decided.
 pub fn judge(value: &Estimate, test: &Test) -> Verdict {
+    if value.n == 0 {
+        return Verdict::NotRun;
+    }
     let side = test.margin.map(|margin| within(&margin, 0.0, f64::INFINITY));
     let near = test.published.map(|(published, within_it)| {
         let tolerance = published.tolerance(within_it);
@@ -116,9 +134,19 @@ mod tests {
     fn one_seed_decides_nothing() {
         let one = Estimate::of(&[0.85]);
         assert_eq!(judge(&one, &Test { margin: Some(one), published: published(0.85, None) }), Verdict::Undecided);
-        assert_eq!(
-            judge(&Estimate::of(&[]), &Test { margin: None, published: published(0.85, None) }),
-            Verdict::Undecided
-        );
+        let none = Estimate::of(&[]);
+        assert_eq!(judge(&none, &Test { margin: None, published: published(0.85, None) }), Verdict::NotRun);
+    }
+
+    #[test]
+    fn a_claim_is_as_good_as_its_worst_point() {
+        use Verdict::*;
+        let worst = |verdicts: &[Verdict]| worst(verdicts.iter().copied());
+        assert_eq!(worst(&[Reproduced, Direction]), Direction);
+        assert_eq!(worst(&[Reproduced, Undecided, NotReproduced]), NotReproduced);
+        assert_eq!(worst(&[Reproduced, NotRun]), Undecided);
+        assert_eq!(worst(&[NotReproduced, NotRun]), NotReproduced);
+        assert_eq!(worst(&[NotRun, NotRun]), NotRun);
+        assert_eq!(worst(&[]), NotRun);
     }
 }

@@ -70,7 +70,7 @@ pub fn experiment_files(folders: &[&str]) -> Result<Vec<PathBuf>> {
     for folder in folders {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut found: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
-        found.sort();
+        found.sort_by_key(|path| path.file_stem().map(std::ffi::OsStr::to_os_string));
         files.extend(found);
     }
     if files.is_empty() {

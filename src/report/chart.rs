@@ -29,6 +29,8 @@ const POINTS: usize = 64;
 /// One curve of one measure.
 struct Curve {
     label: String,
+    /// Classes of its colour and dash.
+    style: String,
     /// Values at the chart's epochs, one series for each seed.
     seeds: Vec<Vec<f64>>,
     mean: Vec<f64>,
@@ -51,7 +53,8 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
     let epochs = epochs(entry)?;
     let measures: Vec<(&str, Vec<Curve>)> =
         MEASURES.iter().map(|measure| (*measure, curves(entry, measure, &epochs))).collect();
-    let labels: Vec<&str> = measures[0].1.iter().map(|curve| curve.label.as_str()).collect();
+    let shown = &measures[0].1;
+    let labels: Vec<&str> = shown.iter().map(|curve| curve.label.as_str()).collect();
     let rounded = |value: &f64| value.is_finite().then(|| (value * 1e4).round() / 1e4);
     let values = |curves: &[Curve]| curves.iter().map(|curve| curve.mean.iter().map(rounded).collect()).collect();
     let hover = Hover {
@@ -59,7 +62,7 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
         right: RIGHT,
         width: WIDTH,
         epochs: &epochs,
-        labels: labels.clone(),
+        labels,
         values: measures.iter().map(|(measure, curves)| (*measure, values(curves))).collect(),
     };
     let hover = serde_json::to_string(&hover).unwrap_or_default();
@@ -78,8 +81,11 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
             }
             figcaption {
                 ul.legend {
-                    @for (place, label) in labels.iter().enumerate() {
-                        li { i class=(format!("key c{}", place % 7)) {} (label) " " output {} }
+                    @for curve in shown {
+                        li {
+                            svg.key viewBox="0 0 30 6" { g class=(curve.style) { path.mean d="M0 3h30" {} } }
+                            " " (curve.label) " " output {}
+                        }
                     }
                 }
             }
@@ -98,6 +104,7 @@ fn epochs(entry: &ExperimentRecord) -> Option<Vec<f64>> {
 }
 
 fn curves(entry: &ExperimentRecord, measure: &str, epochs: &[f64]) -> Vec<Curve> {
+    let arms = entry.experiment.arms.len();
     let curve = |(label, runs): (&String, &Vec<RecordedRun>)| {
         let seeds: Vec<Vec<f64>> = runs.iter().map(|run| sampled(&run.metrics, measure, epochs)).collect();
         let column = |i: usize| seeds.iter().map(move |seed| seed[i]).filter(|value| value.is_finite());
@@ -108,7 +115,13 @@ fn curves(entry: &ExperimentRecord, measure: &str, epochs: &[f64]) -> Vec<Curve>
             (squares / (column(i).count().max(2) - 1) as f64).sqrt()
         };
         let std = (0..epochs.len()).map(std).collect();
-        Curve { label: label.clone(), seeds, mean, std }
+        let plan = &runs[0].plan;
+        // As in the pictures: with several arms, a colour for each arm and a dash for each point of the grid.
+        let style = match arms {
+            0 | 1 => format!("curve c{}", plan.point % 7),
+            _ => format!("curve c{} d{}", plan.arm % 7, plan.point % 4),
+        };
+        Curve { label: label.clone(), style, seeds, mean, std }
     };
     entry.runs.iter().filter(|(_, runs)| !runs.is_empty()).map(curve).collect()
 }
@@ -150,8 +163,8 @@ fn plot(measure: &str, curves: &[Curve], epochs: &[f64]) -> Markup {
         text.tick transform=(format!("translate(11 {}) rotate(-90)", (TOP + BOTTOM) / 2.0)) text-anchor="middle" {
             (column_name(measure))
         }
-        @for (place, curve) in curves.iter().enumerate() {
-            g class=(format!("curve c{}", place % 7)) {
+        @for curve in curves {
+            g class=(curve.style) {
                 @if curve.seeds.len() > 1 { path.band d=(band(curve)) {} }
                 @if measure == SEEDED {
                     @for seed in &curve.seeds { path.seed d=(path(&points(seed))) {} }

@@ -45,7 +45,11 @@ pub fn render(report: &Report) -> String {
                     (verdicts(report, &protocols))
                     @if !report.sweeps.is_empty() {
                         h2 #explanations { "What explains the misses" }
-                        @for sweep in &report.sweeps { section.figure { (sweep_section(sweep)) } }
+                        @for sweep in report.explanations() { section.figure { (sweep_section(sweep)) } }
+                        @if !report.planned().is_empty() {
+                            p { "Stated in advance and not run yet:" }
+                            ul { @for title in report.planned() { li { (title) } } }
+                        }
                     }
                     h2 #figures { "Figure by figure" }
                     @for figure in &report.figures { (figure_section(figure)) }
@@ -124,7 +128,7 @@ fn badge(verdict: Verdict) -> Markup {
     let class = match verdict {
         Verdict::Reproduced => "yes",
         Verdict::Direction => "direction",
-        Verdict::Undecided => "open",
+        Verdict::Undecided | Verdict::NotRun => "open",
         Verdict::NotReproduced => "no",
     };
     html! { span class=(format!("badge {class}")) { (symbol(verdict)) " " (verdict) } }
@@ -147,7 +151,7 @@ fn variant_body(variant: &Variant) -> Markup {
         p.settings { (settings(&variant.entry.curves)) }
         @if let Some(finding) = &experiment.finding { (markdown(finding)) }
         @if let Some(chart) = chart(&variant.entry) { (chart) } @else { p { "No run is recorded." } }
-        (checks(&variant.outcomes))
+        @if variant.is_run() { (checks(&variant.outcomes)) }
         (specs(variant))
     }
 }
@@ -155,18 +159,15 @@ fn variant_body(variant: &Variant) -> Markup {
 fn sweep_section(variant: &Variant) -> Markup {
     let entry = &variant.entry;
     let experiment = &entry.experiment;
-    let recorded = variant.runs().count();
     html! {
         h3 id=(experiment.name) { (experiment.title) }
         @if let Some(finding) = &experiment.finding { (markdown(finding)) }
-        p.settings { (settings(&entry.curves)) "; " (recorded) " runs" }
-        @if recorded > 0 {
-            @if let Some(design) = &experiment.design { (marks::dots(&effects_figure(entry, design, "min_cosine"))) }
-            @if let Some(map) = &experiment.map { (marks::maps(&map_figure(entry, map))) }
-            @if !experiment.distribution.is_empty() { (marks::dots(&distribution_figure(entry, &experiment.distribution))) }
-            @if !experiment.panels.is_empty() {
-                @if let Some(chart) = chart(entry) { (chart) }
-            }
+        p.settings { (settings(&entry.curves)) "; " (variant.runs().count()) " runs" }
+        @if let Some(design) = &experiment.design { (marks::dots(&effects_figure(entry, design, "min_cosine"))) }
+        @if let Some(map) = &experiment.map { (marks::maps(&map_figure(entry, map))) }
+        @if !experiment.distribution.is_empty() { (marks::dots(&distribution_figure(entry, &experiment.distribution))) }
+        @if !experiment.panels.is_empty() {
+            @if let Some(chart) = chart(entry) { (chart) }
         }
         (checks(&variant.outcomes))
         (specs(variant))
@@ -187,7 +188,7 @@ fn checks(outcomes: &[Outcome]) -> Markup {
                                         td rowspan=(outcome.checks.len()) { (outcome.claim.says) br; small { (outcome.measured()) } }
                                     }
                                     td { (check.label) }
-                                    td { (check.measured()) }
+                                    td.nowrap { (check.measured()) }
                                     td { (check.compared()) }
                                     td { (check.value.n) }
                                     td { (badge(check.verdict)) }

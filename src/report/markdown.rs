@@ -18,8 +18,13 @@ pub fn render(report: &Report, folder: &Path, plots: &Path) -> String {
     verdicts(&mut out, report);
     if !report.sweeps.is_empty() {
         out += "## What explains the misses\n\n";
-        for sweep in &report.sweeps {
+        for sweep in report.explanations() {
             section(&mut out, sweep, folder, plots);
+        }
+        if !report.planned().is_empty() {
+            out += "Stated in advance and not run yet:\n\n";
+            report.planned().iter().for_each(|title| out += &format!("- {title}\n"));
+            out += "\n";
         }
     }
     out += "## Figure by figure\n\n";
@@ -77,6 +82,7 @@ pub fn symbol(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Reproduced => "✓",
         Verdict::Direction => "↗",
+        Verdict::NotRun => "·",
         Verdict::Undecided => "?",
         Verdict::NotReproduced => "✗",
     }
@@ -85,7 +91,8 @@ pub fn symbol(verdict: Verdict) -> &'static str {
 /// `✗ not reproduced: 0.40, 0.45, 0.50 (-0.14, -0.11, +0.01)`
 fn cell(outcome: &Outcome) -> String {
     let numbers = outcome.numbers();
-    format!("{} **{}**: {numbers}", symbol(outcome.verdict), outcome.verdict)
+    let colon = if numbers.is_empty() { "" } else { ": " };
+    format!("{} **{}**{colon}{numbers}", symbol(outcome.verdict), outcome.verdict)
 }
 
 fn section(out: &mut String, variant: &Variant, folder: &Path, plots: &Path) {
@@ -102,7 +109,7 @@ fn section(out: &mut String, variant: &Variant, folder: &Path, plots: &Path) {
             let _ = writeln!(out, "![{}]({})\n", experiment.title, relative(folder, &picture));
         }
     }
-    if !variant.outcomes.is_empty() {
+    if !variant.outcomes.is_empty() && variant.is_run() {
         checks(out, &variant.outcomes);
     }
     if let Some(design) = &experiment.design {

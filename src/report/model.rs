@@ -72,6 +72,16 @@ impl Report {
         protocols
     }
 
+    /// Sweeps with records.
+    pub fn explanations(&self) -> impl Iterator<Item = &Variant> {
+        self.sweeps.iter().filter(|sweep| sweep.is_run())
+    }
+
+    /// Titles of the sweeps without any.
+    pub fn planned(&self) -> Vec<&str> {
+        self.sweeps.iter().filter(|sweep| !sweep.is_run()).map(|sweep| sweep.entry.experiment.title.as_str()).collect()
+    }
+
     /// Every variant, figures first.
     pub fn variants(&self) -> impl Iterator<Item = &Variant> {
         self.figures.iter().flat_map(|figure| &figure.variants).chain(&self.sweeps)
@@ -112,6 +122,11 @@ impl Figure {
 }
 
 impl Variant {
+    /// Whether anything is recorded.
+    pub fn is_run(&self) -> bool {
+        self.runs().next().is_some()
+    }
+
     /// Every recorded run.
     pub fn runs(&self) -> impl Iterator<Item = &RecordedRun> {
         self.entry.runs.values().flatten()
