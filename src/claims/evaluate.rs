@@ -3,7 +3,7 @@ use anyhow::Result;
 use super::verdict::{Test, Verdict, judge, worst};
 use crate::{
     input_error,
-    metrics::column_name,
+    metrics::{column_bounds, column_name},
     record::{Archive, ExperimentRecord, RecordedRun},
     spec::{Bound, Claim, CurveName, Experiment, Published},
     statistics::Estimate,
@@ -95,7 +95,8 @@ fn cells(experiment: &Experiment) -> Vec<Claim> {
 
 fn check(archive: &mut Archive, entry: &ExperimentRecord, claim: &Claim, curve: &CurveName) -> Result<Check> {
     let measured = measure(entry, claim, &curve.label);
-    let estimate = Estimate::of(&measured.iter().map(|(_, value)| *value).collect::<Vec<_>>());
+    let bounds = if claim.since.is_none() { column_bounds(&claim.measure) } else { None };
+    let estimate = Estimate::of(&measured.iter().map(|(_, value)| *value).collect::<Vec<_>>()).clipped(bounds);
     let mut runs: Vec<String> = entry.runs(&curve.label).iter().map(name).collect();
     let side = match (&claim.above, &claim.below) {
         (Some(bound), _) => Some(("above", 1.0, bound)),

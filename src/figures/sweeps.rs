@@ -1,7 +1,7 @@
 //! Pictures of sweeps: main effects of a design, maps over two settings, distributions over seeds.
 
 use crate::{
-    metrics::column_name,
+    metrics::{column_bounds, column_name},
     plots::{ColorScale, Dot, Dots, DotsGrid, Heatmap, HeatmapGrid},
     record::ExperimentRecord,
     spec::{Design, Experiment, MapSpec, Moment, short, tree},
@@ -133,7 +133,7 @@ pub fn distribution_figure(entry: &ExperimentRecord, columns: &[String]) -> Dots
     let dots = |column: &str| {
         let dot = |(place, curve): (usize, &crate::spec::PlannedRun)| {
             let values: Vec<f64> = entry.values(&curve.label, column, Moment::End).iter().map(|(_, v)| *v).collect();
-            let estimate = Estimate::of(&values);
+            let estimate = Estimate::of(&values).clipped(column_bounds(column));
             Dot {
                 label: format!("{} (n = {})", curve.label, estimate.n),
                 mean: estimate.mean,

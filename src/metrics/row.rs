@@ -33,6 +33,14 @@ pub const COLUMNS: [&str; 29] = [
     "mean_cosine",
 ];
 
+/// Bounds that a column cannot leave, if it has any.
+pub fn column_bounds(column: &str) -> Option<(f64, f64)> {
+    match column {
+        "max_cosine" | "median_cosine" | "min_cosine" | "support" | "false_support" => Some((0.0, 1.0)),
+        _ => None,
+    }
+}
+
 /// What a column is called in pictures and tables.
 pub fn column_name(column: &str) -> &str {
     match column {

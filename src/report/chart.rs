@@ -18,8 +18,8 @@ const SEEDED: &str = MEASURES[0];
 
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 340.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 606.0;
+const LEFT: f64 = 58.0;
+const RIGHT: f64 = 598.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 300.0;
 

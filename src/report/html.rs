@@ -178,7 +178,7 @@ fn checks(outcomes: &[Outcome]) -> Markup {
     html! {
         @if !outcomes.is_empty() {
             div.scroll {
-                table {
+                table.checks {
                     thead { tr { th { "claim" } th { "curve" } th { "measured" } th { "compared with" } th { "seeds" } th { "verdict" } } }
                     tbody {
                         @for outcome in outcomes {

@@ -45,6 +45,14 @@ impl Estimate {
         let end = |share: f64| mean + widening * (quantile(share) - mean);
         Self { mean, low: end(0.025), high: end(0.975), std, n }
     }
+
+    /// The interval cut off at the bounds that values of this kind cannot leave.
+    pub fn clipped(self, bounds: Option<(f64, f64)>) -> Self {
+        let (least, most) = bounds.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        // NaN, of too few seeds, stays NaN.
+        let clip = |end: f64| if end.is_nan() { end } else { end.clamp(least, most) };
+        Self { low: clip(self.low), high: clip(self.high), ..self }
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +87,9 @@ mod tests {
         let one = Estimate::of(&[0.5]);
         assert_eq!((one.mean, one.n), (0.5, 1));
         assert!(one.low.is_nan() && Estimate::of(&[]).mean.is_nan());
+        assert!(one.clipped(Some((0.0, 1.0))).low.is_nan());
+        let wide = Estimate::of(&[0.1, 0.9]).clipped(Some((0.0, 1.0)));
+        assert_eq!((wide.low, wide.high), (0.0, 1.0));
         let equal = Estimate::of(&[0.25; 4]);
         assert_eq!((equal.low, equal.high), (0.25, 0.25));
     }
