@@ -187,6 +187,22 @@ distribution: [min_cosine]
         assert!(bench.folder.path().join(format!("plots/{name}.png")).is_file(), "{name}");
     }
     assert!(!bench.folder.path().join("plots/tiny.png").exists(), "no curves are asked for");
+    // The report's effects are differences of the runs' final values, seed by seed.
+    bench.landscape(&["report"]).success();
+    let runs = bench.read("docs/reproduction-runs.csv");
+    let mut reader = csv::Reader::from_reader(runs.as_bytes());
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let finals = |curve: &str| -> f64 {
+        let of: Vec<f64> = records.iter().filter(|r| &r[2] == curve).map(|r| r[8].parse().unwrap()).collect();
+        assert_eq!(of.len(), 2, "{curve}");
+        of.iter().sum::<f64>() / 2.0
+    };
+    let point = "mask 0.25, sp 0.1";
+    let change = finals(&format!("slow + rate, {point}")) - finals(&format!("slow, {point}"));
+    let md = bench.read("docs/reproduction.md");
+    let table = md.split(&format!("| {point} |")).nth(1).unwrap();
+    let row = table.lines().find(|line| line.starts_with("| rate |")).unwrap();
+    assert!(row.starts_with(&format!("| rate | {change:+.3} [")) && row.ends_with("| 2 |"), "{row}, not {change}");
 }
 
 #[test]
