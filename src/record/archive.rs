@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
-use super::{Metrics, Summary, is_recorded, run_folder};
+use super::{Metrics, Summary, inventory, is_recorded, run_folder};
 use crate::spec::{Experiment, Moment, Overrides, PlannedRun};
 
 /// A finished run.
@@ -75,7 +75,7 @@ impl ExperimentRecord {
     /// What is recorded of an experiment whose runs are planned as given.
     pub fn gather(experiment: Experiment, planned: &[PlannedRun], results: &Path) -> Result<Self> {
         let mut seeds: BTreeSet<u64> = planned.iter().map(|run| run.spec.seed).collect();
-        seeds.extend(seeds_of(&results.join(&experiment.name)));
+        seeds.extend(seeds_of(results, &experiment.name));
         let mut curves: IndexMap<&str, &PlannedRun> = IndexMap::new();
         planned.iter().for_each(|run| _ = curves.entry(run.label.as_str()).or_insert(run));
         let mut runs = IndexMap::new();
@@ -109,13 +109,11 @@ fn read(results: &Path, plan: PlannedRun) -> Result<RecordedRun> {
     Ok(RecordedRun { plan, metrics: Metrics::read(&folder.join("metrics.csv"))?, summary })
 }
 
-/// Seeds in the names of an experiment's run folders.
-fn seeds_of(folder: &Path) -> Vec<u64> {
-    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let seed = |name: std::ffi::OsString| {
-        let name = name.to_string_lossy().into_owned();
+/// Seeds in the names of an experiment's run folders; none where there is no such folder.
+fn seeds_of(results: &Path, experiment: &str) -> Vec<u64> {
+    let seed = |name: String| {
         let (_, seed_and_hash) = name.rsplit_once("_seed")?;
         seed_and_hash.split_once('_')?.0.parse().ok()
     };
-    names.filter_map(seed).collect()
+    inventory::recorded(results, experiment).unwrap_or_default().into_iter().filter_map(seed).collect()
 }
