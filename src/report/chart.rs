@@ -144,7 +144,7 @@ fn sampled(metrics: &Metrics, measure: &str, epochs: &[f64]) -> Vec<f64> {
 fn plot(measure: &str, curves: &[Curve], epochs: &[f64]) -> Markup {
     let last = epochs.last().copied().unwrap_or(1.0);
     let (low, high) = range(measure, curves);
-    let y = |value: f64| BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP);
+    let y = |value: f64| BOTTOM - (value.clamp(low, high) - low) / (high - low) * (BOTTOM - TOP);
     let points = |values: &[f64]| -> Vec<(f64, f64)> {
         let placed = epochs.iter().zip(values).filter(|(_, value)| value.is_finite());
         placed.map(|(epoch, value)| (x(*epoch, last), y(*value))).collect()

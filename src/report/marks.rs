@@ -59,27 +59,29 @@ pub fn maps(grid: &HeatmapGrid) -> Markup {
 
 fn map(panel: &Heatmap) -> Markup {
     const CELL: (f64, f64) = (46.0, 30.0);
-    const MARGIN: f64 = 58.0;
+    // Room for the labels of rows, at seven pixels a letter, and for the axis' name.
+    let longest = panel.row_ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
+    let margin = 30.0 + 7.0 * longest as f64;
     let (rows, columns) = (panel.values.len() as f64, panel.values.first().map_or(0, Vec::len) as f64);
-    let (width, height) = (MARGIN + CELL.0 * columns + 6.0, CELL.1 * rows + 44.0);
+    let (width, height) = (margin + CELL.0 * columns + 6.0, CELL.1 * rows + 44.0);
     html! {
         figure.chart.map {
             figcaption { b { (panel.title) } }
             svg viewBox=(format!("0 0 {width} {height}")) style=(format!("max-width:{width}px")) role="img" aria-label=(panel.title) {
                 @for (i, row) in panel.values.iter().enumerate() {
                     @for (j, value) in row.iter().enumerate().filter(|(_, value)| value.is_finite()) {
-                        @let (left, top) = (MARGIN + CELL.0 * j as f64, CELL.1 * i as f64);
+                        @let (left, top) = (margin + CELL.0 * j as f64, CELL.1 * i as f64);
                         rect.cell x=(left) y=(top) width=(CELL.0) height=(CELL.1) fill-opacity=(short(value.clamp(0.0, 1.0).powi(2))) {}
                         text.number x=(left + CELL.0 / 2.0) y=(top + 19.0) text-anchor="middle" { (format!("{value:.2}")) }
                     }
                 }
                 @for (i, label) in &panel.row_ticks {
-                    text.tick x=(MARGIN - 6.0) y=(CELL.1 * *i as f64 + 19.0) text-anchor="end" { (label) }
+                    text.tick x=(margin - 6.0) y=(CELL.1 * *i as f64 + 19.0) text-anchor="end" { (label) }
                 }
                 @for (j, label) in &panel.column_ticks {
-                    text.tick x=(MARGIN + CELL.0 * (*j as f64 + 0.5)) y=(CELL.1 * rows + 16.0) text-anchor="middle" { (label) }
+                    text.tick x=(margin + CELL.0 * (*j as f64 + 0.5)) y=(CELL.1 * rows + 16.0) text-anchor="middle" { (label) }
                 }
-                text.tick x=(MARGIN + CELL.0 * columns / 2.0) y=(CELL.1 * rows + 35.0) text-anchor="middle" { (panel.x_label) }
+                text.tick x=(margin + CELL.0 * columns / 2.0) y=(CELL.1 * rows + 35.0) text-anchor="middle" { (panel.x_label) }
                 text.tick transform=(format!("translate(11 {}) rotate(-90)", CELL.1 * rows / 2.0)) text-anchor="middle" { (panel.y_label) }
             }
         }
