@@ -27,6 +27,8 @@ TORCH_VERSION := 2.11.0
 NUMPY := "numpy==2.4.6; python_version >= '3.11'" "numpy==2.2.6; python_version < '3.11'"
 LANDSCAPE := target/release/landscape
 EXPERIMENTS := $(sort $(wildcard experiments/*.yaml))
+AUTHORS := $(sort $(wildcard experiments/authors/*.yaml))
+SWEEPS := $(sort $(wildcard experiments/sweeps/*.yaml))
 
 ifneq ($(AUTHORS_REPO),)
   # Their code runs in .venv, whatever libtorch we are linked with.
@@ -94,6 +96,21 @@ figures: build ## Train what is missing and draw every figure and table of the p
 theory: build ## Check the paper's theorems and draw them into plots/theory (a minute)
 	@echo "== checking the theorems"
 	$(LANDSCAPE) theory all --results $(RESULTS) --plots $(PLOTS)
+
+.PHONY: claims
+claims: build ## Judge the paper's claims: as written (half an hour on 2 cores) and by the authors' scripts (2 hours)
+	@echo "== training what is missing: about half an hour as written, 2 hours by the authors' scripts, on 2 cores"
+	$(LANDSCAPE) figures $(EXPERIMENTS) $(AUTHORS) $(RUN_FLAGS)
+	$(LANDSCAPE) claims $(EXPERIMENTS) $(AUTHORS) --results $(RESULTS)
+
+.PHONY: sweeps
+sweeps: build ## Run the sweeps that explain what does not reproduce (hours)
+	@echo "== training what is missing of the sweeps: hours; interrupt and repeat at will"
+	$(LANDSCAPE) figures $(SWEEPS) $(RUN_FLAGS)
+
+.PHONY: report
+report: build ## Write docs/reproduction.md and .html from the runs at hand (trains nothing)
+	$(LANDSCAPE) report --results $(RESULTS) --plots $(PLOTS)
 
 .PHONY: test
 test: setup ## Run all tests (compiles first; then a minute or two)

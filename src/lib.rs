@@ -3,6 +3,7 @@
 
 pub mod authors;
 pub mod autograd;
+pub mod claims;
 pub mod cli;
 pub mod crosscheck;
 pub mod data;
@@ -18,8 +19,10 @@ pub mod nn;
 pub mod plots;
 pub mod random;
 pub mod record;
+pub mod report;
 pub mod runner;
 pub mod slices;
 pub mod spec;
 pub mod theory;
+pub mod statistics;
 pub mod train;

@@ -126,7 +126,7 @@ fn refused(experiment: &str, arguments: &[&str], says: &[&str]) {
 fn wrong_files_are_refused_with_the_line_and_the_nearest_key() {
     let run = ["run", "tiny.yaml"];
     refused("title: [", &run, &["tiny.yaml"]);
-    refused(&TINY.replace("claim", "claims"), &run, &["tiny.yaml:4", "unknown key `claims`", "did you mean `claim`?"]);
+    refused(&TINY.replace("claim", "clam"), &run, &["tiny.yaml:4", "unknown key `clam`", "did you mean `claim`?"]);
     refused(&TINY.replace("samples", "sampels"), &run, &["tiny.yaml:6", "`sampels`", "did you mean `samples`?"]);
     refused(&TINY.replace("method: cl", "method: clr"), &run, &["tiny.yaml:11", "unknown method `clr`"]);
     refused(&TINY.replace("epochs: 4", "epochs: four"), &run, &["tiny.yaml:8", "train.epochs"]);

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, no logic of its own.
 
 mod authors;
+mod claims;
 mod config;
 mod crosscheck;
 mod doctor;
@@ -8,6 +9,7 @@ mod figures;
 mod methods;
 mod options;
 mod plot;
+mod report;
 mod results;
 mod run;
 mod slice;
@@ -35,6 +37,8 @@ enum Command {
     Authors(authors::Args),
     Crosscheck(crosscheck::Args),
     Figures(figures::Args),
+    Claims(claims::Args),
+    Report(report::Args),
     Config(config::Args),
     Methods(methods::Args),
     Plot(plot::Args),
@@ -54,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Authors(args) => args.execute(),
         Command::Crosscheck(args) => args.execute(),
         Command::Figures(args) => args.execute(),
+        Command::Claims(args) => args.execute(),
+        Command::Report(args) => args.execute(),
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),
         Command::Plot(args) => args.execute(),

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_yaml::Value;
 
 use crate::{
+    input_error,
     runner::{self, DeviceChoice, EngineChoice},
     spec::{Experiment, Overrides, PlannedRun, Seeds, plan_all},
 };
@@ -61,6 +62,21 @@ impl Settings {
         }
         Ok(overrides)
     }
+}
+
+/// The experiment files of some folders, by name. A folder that is not there has none.
+pub fn experiment_files(folders: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut found: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+        found.sort_by_key(|path| path.file_stem().map(std::ffi::OsStr::to_os_string));
+        files.extend(found);
+    }
+    if files.is_empty() {
+        return Err(input_error!("there are no experiment files in {}; name some", folders.join(", ")));
+    }
+    Ok(files)
 }
 
 /// How to compute.

@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 use super::Series;
 use crate::{
     input_error,
-    metrics::COLUMNS,
+    metrics::{COLUMNS, column_name},
     plots::{Band, Curve, Figure, Panel},
 };
 
@@ -36,7 +36,7 @@ fn panel(column: &str, series: &[Series]) -> Result<Panel> {
     Ok(Panel {
         title: String::new(),
         x_label: "epoch".into(),
-        y_label: axis_name(column).into(),
+        y_label: column_name(column).into(),
         y_range: cosine.then_some((0.0, 1.0)),
         curves,
         ..Panel::default()
@@ -51,20 +51,4 @@ fn measured(series: &Series, column: &str) -> Option<(Vec<f64>, Vec<Vec<f64>>)> 
     let kept: Vec<usize> = (0..rows).filter(|&row| columns.iter().any(|values| values[row].is_finite())).collect();
     let at = |values: &[f64]| kept.iter().map(|&row| values[row]).collect::<Vec<f64>>();
     (!kept.is_empty()).then(|| (at(epochs), columns.iter().map(|values| at(values)).collect()))
-}
-
-/// What a column is called on an axis.
-pub fn axis_name(column: &str) -> &str {
-    match column {
-        "max_cosine" => "maximum max-cosine",
-        "median_cosine" => "median max-cosine",
-        "min_cosine" => "minimum max-cosine",
-        "loss" => "loss (last batch)",
-        "loss_mean" => "loss",
-        "support" => "support found",
-        "false_support" => "false support",
-        "sparse" => "sparsity gap",
-        "effective_rank" => "effective rank",
-        other => other,
-    }
 }

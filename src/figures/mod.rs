@@ -3,19 +3,21 @@
 //! Reads files of results only, never tensors; the drawing itself is [`crate::plots`].
 
 mod curves;
+mod sweeps;
 mod table;
 mod weights;
 
+pub use sweeps::{Effect, distribution_figure, effects, effects_figure, map_figure};
 pub use table::{Cell, Table};
 pub use weights::weights;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::{
-    plots::{Band, Dash, LineStyle},
-    record::{Metrics, is_recorded, run_folder, write_whole},
+    plots::{Band, Dash, DotsGrid, HeatmapGrid, LineStyle},
+    record::{ExperimentRecord, Metrics, is_recorded, run_folder, write_whole},
     spec::{Experiment, PlannedRun, RunSpec},
 };
 
@@ -41,9 +43,15 @@ struct Series {
 impl Drawing {
     /// Draws the experiment's figures and tables from its recorded runs, and names the files written.
     pub fn draw(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
+        let mut files = self.draw_sweep(experiment, runs)?;
+        if experiment.panels.is_empty() && experiment.table.is_none() {
+            return Ok(files);
+        }
         let series = self.read(runs)?;
         let watermark = self.watermark(runs);
-        let mut files = self.draw_curves(&experiment.name, &experiment.title, &experiment.panels, runs, &series)?;
+        if !experiment.panels.is_empty() {
+            files.extend(self.draw_curves(&experiment.name, &experiment.title, &experiment.panels, runs, &series)?);
+        }
         if let Some(spec) = &experiment.table {
             let table = Table::new(&experiment.title, spec, &series, watermark);
             for (ending, text) in [("md", table.markdown()), ("csv", table.csv()?), ("txt", table.text())] {
@@ -53,6 +61,46 @@ impl Drawing {
             }
         }
         Ok(files)
+    }
+
+    /// Draws main effects, maps and distributions, where the experiment has them, of the runs that are recorded.
+    fn draw_sweep(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        if experiment.design.is_none() && experiment.map.is_none() && experiment.distribution.is_empty() {
+            return Ok(files);
+        }
+        self.create_folder()?;
+        let entry = ExperimentRecord::gather(experiment.clone(), runs, &self.results)?;
+        let mut draw = |suffix: &str, figure: &dyn Fn(&Path) -> Result<()>| -> Result<()> {
+            let path = self.picture(&format!("{}-{suffix}", experiment.name));
+            figure(&path).with_context(|| format!("cannot draw {}", path.display()))?;
+            files.push(path);
+            Ok(())
+        };
+        if let Some(design) = &experiment.design {
+            draw("effects", &|path| {
+                let figure = sweeps::effects_figure(&entry, design, "min_cosine");
+                DotsGrid { watermark: self.watermark(runs), ..figure }.draw(path)
+            })?;
+        }
+        if let Some(map) = &experiment.map {
+            draw("map", &|path| {
+                let figure = sweeps::map_figure(&entry, map);
+                HeatmapGrid { watermark: self.watermark(runs), ..figure }.draw(path)
+            })?;
+        }
+        if !experiment.distribution.is_empty() {
+            draw("distribution", &|path| {
+                let figure = sweeps::distribution_figure(&entry, &experiment.distribution);
+                DotsGrid { watermark: self.watermark(runs), ..figure }.draw(path)
+            })?;
+        }
+        Ok(files)
+    }
+
+    fn create_folder(&self) -> Result<()> {
+        std::fs::create_dir_all(self.folder())
+            .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))
     }
 
     /// Draws the curves of several experiments into the same panels, those of the first, as `name`.
@@ -81,13 +129,12 @@ impl Drawing {
         runs: &[PlannedRun],
         series: &[Series],
     ) -> Result<Vec<PathBuf>> {
-        std::fs::create_dir_all(self.folder())
-            .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))?;
+        self.create_folder()?;
         let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(String::from);
         let mut files = Vec::new();
         for (suffix, columns) in [("", panels), ("-all", &all)] {
             let path = self.picture(&format!("{name}{suffix}"));
-            let figure = curves::figure(title, &subtitle(runs), columns, series, self.band, self.watermark(runs))?;
+            let figure = curves::figure(title, &settings(runs), columns, series, self.band, self.watermark(runs))?;
             figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
         }
@@ -144,7 +191,7 @@ fn style(run: &PlannedRun, arms: usize) -> LineStyle {
 }
 
 /// The settings that all runs share, in one line.
-fn subtitle(runs: &[PlannedRun]) -> String {
+pub fn settings(runs: &[PlannedRun]) -> String {
     let facts: [fn(&RunSpec) -> String; 9] = [
         |s| format!("p = {}", s.data.p),
         |s| format!("d = {}", s.data.d),

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use super::Series;
-use crate::{plots::summarize, spec::TableSpec};
+use crate::{metrics::column_name, plots::summarize, spec::TableSpec};
 
 /// Final values over seeds, beside published ones.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Table {
             });
             (series.label.clone(), cells.collect())
         };
-        let names = spec.columns.iter().map(|column| super::curves::axis_name(column).to_string()).collect();
+        let names = spec.columns.iter().map(|column| column_name(column).to_string()).collect();
         Self { title: title.into(), note, columns: names, rows: series.iter().map(row).collect() }
     }
 

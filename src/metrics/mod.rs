@@ -10,6 +10,6 @@ mod support;
 
 pub use collapse::{Collapse, collapse};
 pub use cosine::{MaxCosine, cosines, max_cosine};
-pub use row::{COLUMNS, Detail, Row};
+pub use row::{COLUMNS, Detail, Row, column_bounds, column_name};
 pub use spectrum::{Spectrum, spectrum};
 pub use support::{Support, support};

@@ -33,6 +33,30 @@ pub const COLUMNS: [&str; 29] = [
     "mean_cosine",
 ];
 
+/// Bounds that a column cannot leave, if it has any.
+pub fn column_bounds(column: &str) -> Option<(f64, f64)> {
+    match column {
+        "max_cosine" | "median_cosine" | "min_cosine" | "support" | "false_support" => Some((0.0, 1.0)),
+        _ => None,
+    }
+}
+
+/// What a column is called in pictures and tables.
+pub fn column_name(column: &str) -> &str {
+    match column {
+        "max_cosine" => "maximum max-cosine",
+        "median_cosine" => "median max-cosine",
+        "min_cosine" => "minimum max-cosine",
+        "loss" => "loss (last batch)",
+        "loss_mean" => "loss",
+        "support" => "support found",
+        "false_support" => "false support",
+        "sparse" => "sparsity gap",
+        "effective_rank" => "effective rank",
+        other => other,
+    }
+}
+
 /// One row of `metrics.csv`: a run after `epoch` finished epochs. What a model does not have stays empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {

@@ -17,6 +17,8 @@ pub struct Dot {
     /// Not finite if there is none.
     pub mean: f64,
     pub interval: Option<(f64, f64)>,
+    /// The values that the mean is of, such as one for each seed, drawn as small dots.
+    pub values: Vec<f64>,
     /// A value to compare with, such as a published one.
     pub reference: Option<f64>,
     /// Index into the palette.
@@ -51,10 +53,11 @@ impl Dots {
         Layout { labels, left: widest.ceil() + 14.0, x_label }
     }
 
-    fn range(&self) -> Option<(f64, f64)> {
+    /// The values that the axis shows; none if there is nothing to show.
+    pub fn range(&self) -> Option<(f64, f64)> {
         let shown = self.dots.iter().flat_map(|dot| {
             let interval = dot.interval.into_iter().flat_map(|(low, high)| [low, high]);
-            interval.chain(dot.reference).chain([dot.mean])
+            interval.chain(dot.reference).chain([dot.mean]).chain(dot.values.iter().copied())
         });
         let shown = shown.filter(|v| v.is_finite());
         let given = self.x_range.into_iter().flat_map(|(low, high)| [low, high]);
@@ -70,6 +73,9 @@ impl Dots {
         }
     }
 }
+
+/// Height of the strip over which the values of a category are spread.
+const SPREAD: f64 = 24.0;
 
 fn row_height(lines: usize) -> f64 {
     lines.max(1) as f64 * 1.15 * TICK + 16.0
@@ -140,6 +146,11 @@ impl Cell for Dots {
 impl Dot {
     fn draw(&self, canvas: &mut Canvas, axis: &Axis, y: f64) {
         let ink = color(self.color);
+        for (i, value) in self.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+            // Spread by the golden ratio, so that equal values show as several and the same data give the same picture.
+            let offset = ((i as f64 * 0.618_034).fract() - 0.5) * SPREAD;
+            canvas.disc((axis.pixel(*value), y + offset), 3.0, GREY);
+        }
         if let Some((low, high)) = self.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
             let (from, to) = (axis.pixel(low), axis.pixel(high));
             canvas.line(vec![(from, y), (to, y)], 3.0, ink);
@@ -170,7 +181,7 @@ mod tests {
     use super::*;
 
     fn dot(mean: f64, reference: Option<f64>) -> Dot {
-        Dot { label: "claim".into(), mean, interval: Some((mean - 0.1, mean + 0.1)), reference, color: 0 }
+        Dot { label: "claim".into(), mean, interval: Some((mean - 0.1, mean + 0.1)), reference, ..Dot::default() }
     }
 
     #[test]

@@ -241,6 +241,7 @@ mod tests {
             interval: Some((i as f64 / 3.0 - 0.2, i as f64 / 3.0 + 0.1)),
             reference: Some(0.5),
             color: i,
+            ..Dot::default()
         };
         let dots = Dots {
             x_label: "minimum max-cosine".into(),

@@ -21,11 +21,11 @@ mod style;
 mod surface;
 mod text;
 
-pub use axis::Scale;
+pub use axis::{Scale, Tick, linear_ticks};
 pub use curves::{Curve, Panel};
 pub use dots::{Dot, Dots};
 pub use figure::{DotsGrid, Figure, Grid, HeatmapGrid, SurfaceGrid};
 pub use heatmap::Heatmap;
-pub use stats::{Band, Summary, student_t_975, summarize};
+pub use stats::{Band, Summary, summarize};
 pub use style::{ColorScale, Dash, LineStyle};
 pub use surface::{Marker, Surface};

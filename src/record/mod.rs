@@ -4,6 +4,7 @@
 //! are plain: pandas, safetensors and any YAML reader open them without us. Runs that are not finished lie in the
 //! experiment's [`Workspace`], where a process [claims](Claims) each run that it trains and saves a [`Checkpoint`] of it.
 
+mod archive;
 mod checkpoint;
 mod claim;
 mod durable;
@@ -17,6 +18,7 @@ mod weights;
 mod workspace;
 mod write;
 
+pub use archive::{Archive, ExperimentRecord, RecordedRun};
 pub use checkpoint::{Checkpoint, Progress};
 pub use claim::{Claim, Claims, is_claimed};
 pub use durable::write_whole;

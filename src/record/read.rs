@@ -3,7 +3,10 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::{Summary, read_state};
-use crate::{models::StateDict, spec::RunSpec};
+use crate::{
+    models::StateDict,
+    spec::{Moment, RunSpec},
+};
 
 /// The columns of a `metrics.csv`; an empty cell is a NaN.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +38,23 @@ impl Metrics {
     pub fn column(&self, name: &str) -> Option<&[f64]> {
         let at = self.names.iter().position(|column| column == name)?;
         Some(&self.columns[at])
+    }
+
+    /// A column at a moment; none where it was not measured.
+    pub fn at(&self, name: &str, moment: Moment) -> Option<f64> {
+        let column = self.column(name)?;
+        let finite = column.iter().copied().filter(|value| value.is_finite());
+        let value = match moment {
+            Moment::Start => *column.first()?,
+            Moment::End => *column.last()?,
+            Moment::Lowest => finite.reduce(f64::min)?,
+            Moment::Highest => finite.reduce(f64::max)?,
+            Moment::Epoch(epoch) => {
+                let row = self.column("epoch")?.iter().position(|&measured| measured == epoch as f64)?;
+                column[row]
+            }
+        };
+        value.is_finite().then_some(value)
     }
 }
 

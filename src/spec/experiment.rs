@@ -1,13 +1,19 @@
 //! Experiment files: a title, a claim, a grid of runs, and what to draw of them.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Result;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use super::{Fault, RunSpec, file::read_yaml, id::run_id, input::Overrides, lines::Lines, resolve, seeds::Seeds, tree};
+use super::{
+    Fault, RunSpec, claim::Claim, design::Design, error::unknown, extends, id::run_id, input::Overrides, lines::Lines,
+    resolve, resolve::readable, seeds::Seeds, tree,
+};
 use crate::{input_error, models::StateDict};
 
 /// An experiment as its file states it.
@@ -17,24 +23,48 @@ pub struct Experiment {
     /// The file's name without its ending; names the folder of results and the pictures.
     #[serde(skip)]
     pub name: String,
+    /// The file itself.
+    #[serde(skip)]
+    pub file: PathBuf,
+    /// The experiment that this one is a variant of, by name: its file says `extends`.
+    #[serde(skip)]
+    pub extends: Option<String>,
     pub title: String,
+    /// Whose settings these are: the text of the paper if nothing else is said.
+    #[serde(default = "as_written")]
+    pub protocol: String,
     /// Where the paper shows it.
     pub paper: String,
     /// What the paper says it shows.
     pub claim: String,
+    /// The same as assertions, to be checked on the results.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
+    /// What we found, in words.
+    #[serde(default)]
+    pub finding: Option<String>,
     /// Settings of every run.
     #[serde(default = "empty")]
     pub base: Value,
     /// Named variants, each with its own settings on top of the base.
     #[serde(default)]
     pub arms: IndexMap<String, Value>,
+    /// Arms made of the differences between two protocols; instead of `arms`.
+    #[serde(default)]
+    pub design: Option<Design>,
     /// Dotted paths and the values each takes; every combination is run.
     #[serde(default)]
     pub grid: IndexMap<String, Vec<Value>>,
     pub seeds: Seeds,
-    /// Columns of `metrics.csv`, one panel each.
+    /// Columns of `metrics.csv`, one panel of curves each; no curves are drawn if there are none.
     #[serde(default = "main_panels")]
     pub panels: Vec<String>,
+    /// Final values over two of the grid's paths.
+    #[serde(default)]
+    pub map: Option<MapSpec>,
+    /// Columns of `metrics.csv` whose final values are drawn seed by seed.
+    #[serde(default)]
+    pub distribution: Vec<String>,
     /// A table of final values, beside published ones.
     #[serde(default)]
     pub table: Option<TableSpec>,
@@ -49,6 +79,26 @@ pub struct TableSpec {
     /// Published mean and standard deviation of each column, by the row's label.
     #[serde(default)]
     pub published: IndexMap<String, Vec<[f64; 2]>>,
+}
+
+/// Heat maps of final values: one for each arm and each point of the rest of the grid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapSpec {
+    /// Paths of the grid.
+    pub x: String,
+    pub y: String,
+    /// A column of `metrics.csv`.
+    #[serde(default = "min_cosine")]
+    pub measure: String,
+}
+
+/// What tells the curves of an experiment apart: an arm and a point of its grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurveName {
+    pub label: String,
+    /// The part of the label that names the point of the grid; empty without a grid.
+    pub point: String,
 }
 
 /// One run of an experiment.
@@ -67,8 +117,24 @@ pub struct PlannedRun {
     pub start: Option<Arc<StateDict>>,
 }
 
+impl PlannedRun {
+    /// The same run with another seed.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        let spec = RunSpec { seed, ..(*self.spec).clone() };
+        Self { id: run_id(&self.label, &spec), spec: Arc::new(spec), ..self.clone() }
+    }
+}
+
 fn empty() -> Value {
     Value::Mapping(serde_yaml::Mapping::new())
+}
+
+fn as_written() -> String {
+    "the paper as written".into()
+}
+
+fn min_cosine() -> String {
+    "min_cosine".into()
 }
 
 fn main_panels() -> Vec<String> {
@@ -76,7 +142,7 @@ fn main_panels() -> Vec<String> {
 }
 
 /// Short names of grid keys in labels.
-fn short(path: &str) -> &str {
+pub fn short(path: &str) -> &str {
     match path {
         "data.latents.sparsity" => "sp",
         "views.masking_prob" => "mask",
@@ -88,9 +154,61 @@ fn short(path: &str) -> &str {
 impl Experiment {
     /// Reads an experiment file. Every fault names the file and, where there is one, the line.
     pub fn read(path: &Path) -> Result<(Self, Lines)> {
-        let (mut experiment, lines) = read_yaml::<Self>(path, &Overrides::default())?;
-        experiment.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let (tree, lines) = extends::read(path)?;
+        let parent = tree.get(extends::KEY).map(|parent| stem(Path::new(parent.as_str().unwrap_or_default())));
+        let mut experiment: Self = serde_path_to_error::deserialize(extends::without_key(tree)).map_err(|error| {
+            let at = error.path().to_string();
+            lines.fault(readable(&at, &error.into_inner().to_string()), &[""])
+        })?;
+        experiment.name = stem(path);
+        experiment.file = path.to_path_buf();
+        experiment.extends = parent;
+        experiment.finish().map_err(|fault| lines.fault(fault, &[""]))?;
         Ok((experiment, lines))
+    }
+
+    /// Makes the arms of a design, and checks what the file says against itself.
+    fn finish(&mut self) -> Result<(), Fault> {
+        if let Some(design) = &self.design {
+            if !self.arms.is_empty() {
+                return Err(Fault::new("design", "`design` makes the arms; leave out `arms`"));
+            }
+            self.arms = design.arms();
+        }
+        for (index, claim) in self.claims.iter().enumerate() {
+            claim.check(index, self)?;
+        }
+        let Some(map) = &self.map else { return Ok(()) };
+        let paths: Vec<&str> = self.grid.keys().map(String::as_str).collect();
+        for (key, path) in [("map.x", &map.x), ("map.y", &map.y)] {
+            if !paths.contains(&path.as_str()) {
+                return Err(Fault::new(key, format!("{key}: {}", unknown("path of the grid", path, &paths))));
+            }
+        }
+        Ok(())
+    }
+
+    /// The curves of the given arm or label, or all of them, in the order of the plan.
+    pub fn curves(&self, of: Option<&str>) -> Vec<CurveName> {
+        let arms: Vec<&str> =
+            if self.arms.is_empty() { vec![""] } else { self.arms.keys().map(String::as_str).collect() };
+        let mut curves = Vec::new();
+        for arm in arms {
+            for point in self.points() {
+                let curve = CurveName { label: label(arm, &point), point: label("", &point) };
+                if of.is_none_or(|of| of == arm || of == curve.label) {
+                    curves.push(curve);
+                }
+            }
+        }
+        curves
+    }
+
+    /// What a claim can be about: the arms, and the labels of the curves.
+    pub(super) fn names(&self) -> Vec<String> {
+        let labels = self.curves(None).into_iter().map(|curve| curve.label);
+        let names: indexmap::IndexSet<String> = self.arms.keys().cloned().chain(labels).collect();
+        names.into_iter().collect()
     }
 
     /// Every run of the experiment, arms outermost, then the grid in its order, then seeds.
@@ -128,7 +246,7 @@ impl Experiment {
     }
 
     /// Every combination of the grid's values.
-    fn points(&self) -> Vec<Vec<(&str, &Value)>> {
+    pub fn points(&self) -> Vec<Vec<(&str, &Value)>> {
         self.grid.iter().fold(vec![vec![]], |points, (path, values)| {
             let extend = |point: &Vec<_>| -> Vec<Vec<(&str, &Value)>> {
                 values.iter().map(|value| [point.clone(), vec![(path.as_str(), value)]].concat()).collect()
@@ -144,6 +262,10 @@ impl Experiment {
         }
         lines.fault(fault, &[&format!("arms.{arm}."), "grid.", "base."])
     }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// `NCL, sp 0.1`

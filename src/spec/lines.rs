@@ -7,11 +7,12 @@ use marked_yaml::{LoadError, Node, Span, loader};
 use super::Fault;
 use crate::input_error;
 
-/// Lines of the keys of one file.
+/// Lines of the keys of one file, and of the file that it extends.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     file: String,
     lines: HashMap<String, usize>,
+    extended: Option<Box<Lines>>,
 }
 
 impl Lines {
@@ -22,33 +23,56 @@ impl Lines {
         if let Ok(root) = root {
             collect(&root, "", &mut lines);
         }
-        Self { file: file.display().to_string(), lines }
+        Self { file: file.display().to_string(), lines, extended: None }
+    }
+
+    /// These lines where the key stands in this file, else those of the file that it extends.
+    pub fn over(self, extended: Self) -> Self {
+        Self { extended: Some(Box::new(extended)), ..self }
     }
 
     /// The fault as an error that names the file, and the line if the path is found under one of the `roots`. A path
-    /// that the file does not hold is looked for block by block, outwards.
+    /// that the files do not hold is looked for block by block, outwards.
     pub fn fault(&self, fault: Fault, roots: &[&str]) -> anyhow::Error {
         let mut path = fault.path.as_str();
         loop {
-            if let Some(line) = roots.iter().find_map(|root| self.lines.get(&format!("{root}{path}"))) {
-                return input_error!("{}:{line}: {}", self.file, fault.message);
+            if let Some((file, line)) = roots.iter().find_map(|root| self.find(&format!("{root}{path}"))) {
+                return input_error!("{file}:{line}: {}", fault.message);
             }
-            match path.rsplit_once('.') {
-                Some((block, _)) => path = block,
+            match path.rfind(['.', '[']) {
+                Some(end) => path = &path[..end],
                 None => return input_error!("{}: {}", self.file, fault.message),
             }
         }
     }
+
+    fn find(&self, path: &str) -> Option<(&str, usize)> {
+        let here = self.lines.get(path).map(|line| (self.file.as_str(), *line));
+        here.or_else(|| self.extended.as_ref()?.find(path))
+    }
 }
 
 fn collect(node: &Node, path: &str, lines: &mut HashMap<String, usize>) {
-    let Node::Mapping(mapping) = node else { return };
-    for (key, value) in mapping.iter() {
-        let full = if path.is_empty() { key.as_str().to_string() } else { format!("{path}.{}", key.as_str()) };
-        if let Some(line) = start(key.span()) {
-            lines.insert(full.clone(), line);
+    match node {
+        Node::Mapping(mapping) => {
+            for (key, value) in mapping.iter() {
+                let full = if path.is_empty() { key.as_str().to_string() } else { format!("{path}.{}", key.as_str()) };
+                if let Some(line) = start(key.span()) {
+                    lines.insert(full.clone(), line);
+                }
+                collect(value, &full, lines);
+            }
         }
-        collect(value, &full, lines);
+        Node::Sequence(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let full = format!("{path}[{index}]");
+                if let Some(line) = start(item.span()) {
+                    lines.insert(full.clone(), line);
+                }
+                collect(item, &full, lines);
+            }
+        }
+        Node::Scalar(_) => {}
     }
 }
 

@@ -1,7 +1,10 @@
 //! Settings: the schema of a run and of an experiment file, and how one becomes the other.
 
+mod claim;
+mod design;
 mod error;
 mod experiment;
+mod extends;
 mod file;
 mod id;
 mod input;
@@ -12,8 +15,10 @@ mod seeds;
 pub mod tree;
 mod validate;
 
+pub use claim::{Bound, Claim, Moment, Published};
+pub use design::Design;
 pub use error::{InputError, nearest, unknown};
-pub use experiment::{Experiment, PlannedRun, TableSpec, plan_all};
+pub use experiment::{CurveName, Experiment, MapSpec, PlannedRun, TableSpec, plan_all, short};
 pub use file::read_yaml;
 pub use id::run_id;
 pub use input::Overrides;

@@ -107,8 +107,8 @@ fn figure(options: &Options, spectra: &[(usize, Vec<Curvatures>)]) -> DotsGrid {
                     label: format!("{}: {} of {} flat", c.point, flat_directions(values), values.len()),
                     mean: values.iter().sum::<f64>() / values.len() as f64,
                     interval: values.first().copied().zip(values.last().copied()),
-                    reference: None,
                     color,
+                    ..Dot::default()
                 }
             })
             .collect(),

@@ -1,0 +1,13 @@
+//! Does the paper reproduce? Its statements, as the experiments' files make them, checked on recorded runs.
+//!
+//! A [`Claim`](crate::spec::Claim) holds at every point of its experiment's grid or it does not hold: each point is a
+//! [`Check`], whose number is a mean over all recorded seeds with a bootstrap interval, and the claim's [`Verdict`] is
+//! the worst of its checks'. Reads files of results only.
+
+mod evaluate;
+mod table;
+mod verdict;
+
+pub use evaluate::{Check, Comparison, Outcome, evaluate};
+pub use table::{Format, interval, render, tally};
+pub use verdict::{Test, Verdict, judge, worst};

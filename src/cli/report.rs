@@ -1,0 +1,51 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{input_error, record::Archive, report::Report};
+
+/// Write the reproduction report: Markdown, one HTML page that needs nothing else, and a table of the runs
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Experiment files [default: those in experiments, experiments/authors and experiments/sweeps]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Folder of results
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+
+    /// Folder of pictures to show in the Markdown
+    #[arg(long, value_name = "DIR", default_value = "plots")]
+    plots: PathBuf,
+
+    /// Markdown to stand on top [default: experiments/summary.md if it is there]
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+
+    /// Folder to write into
+    #[arg(long, value_name = "DIR", default_value = "docs")]
+    out: PathBuf,
+}
+
+impl Args {
+    pub fn execute(self) -> Result<()> {
+        let files = if self.files.is_empty() {
+            super::options::experiment_files(&["experiments", "experiments/authors", "experiments/sweeps"])?
+        } else {
+            self.files
+        };
+        let summary = match self.summary {
+            Some(file) => Some(
+                std::fs::read_to_string(&file)
+                    .map_err(|error| input_error!("--summary {}: {error}", file.display()))?,
+            ),
+            None => std::fs::read_to_string("experiments/summary.md").ok(),
+        };
+        let report = Report::read(&files, summary, &mut Archive::new(&self.results))?;
+        for path in report.write(&self.out, &self.plots)? {
+            println!("{}", path.display());
+        }
+        Ok(())
+    }
+}

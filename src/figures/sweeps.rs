@@ -1,0 +1,162 @@
+//! Pictures of sweeps: main effects of a design, maps over two settings, distributions over seeds.
+
+use crate::{
+    metrics::{column_bounds, column_name},
+    plots::{ColorScale, Dot, Dots, DotsGrid, Heatmap, HeatmapGrid},
+    record::ExperimentRecord,
+    spec::{Design, Experiment, MapSpec, Moment, short, tree},
+    statistics::Estimate,
+};
+
+/// The change that one factor makes at one corner of a design.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    pub factor: String,
+    /// The corner that the factor leaves (`from`) or completes (`to`).
+    pub corner: String,
+    /// Of the final value with the factor minus that without it, over the seeds that have both.
+    pub change: Estimate,
+}
+
+/// The effects of a design on a column at one point of the grid: every factor at both corners.
+pub fn effects(entry: &ExperimentRecord, design: &Design, point: &str, column: &str) -> Vec<Effect> {
+    let finals = |arm: &str| {
+        let curve = entry.experiment.curves(Some(arm)).into_iter().find(|curve| curve.point == point);
+        curve.map_or(Vec::new(), |curve| entry.values(&curve.label, column, Moment::End))
+    };
+    let change = |without: &str, with: &str| {
+        let (without, with) = (finals(without), finals(with));
+        let paired =
+            with.iter().filter_map(|(seed, value)| Some(value - without.iter().find(|(other, _)| other == seed)?.1));
+        Estimate::of(&paired.collect::<Vec<_>>())
+    };
+    let of = |factor: &String| {
+        [
+            (&design.from, change(&design.from, &design.with(factor))),
+            (&design.to, change(&design.without(factor), &design.to)),
+        ]
+        .map(|(corner, change)| Effect { factor: factor.clone(), corner: corner.clone(), change })
+    };
+    design.factors.keys().flat_map(of).collect()
+}
+
+/// Main effects: a panel for each point of the grid.
+pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -> DotsGrid {
+    let Experiment { title, .. } = &entry.experiment;
+    let corners = entry.experiment.curves(Some(&design.from));
+    let panels = corners.iter().map(|corner| {
+        let mean = |arm: &str| {
+            let curves = entry.experiment.curves(Some(arm));
+            let curve = curves.into_iter().find(|curve| curve.point == corner.point);
+            let values = curve.map_or(Vec::new(), |curve| entry.values(&curve.label, column, Moment::End));
+            Estimate::of(&values.iter().map(|(_, value)| *value).collect::<Vec<_>>()).mean
+        };
+        let dot = |effect: Effect| Dot {
+            label: format!("{}, at {}", effect.factor, effect.corner),
+            mean: effect.change.mean,
+            interval: Some((effect.change.low, effect.change.high)),
+            color: usize::from(effect.corner == design.to),
+            ..Dot::default()
+        };
+        let comma = if corner.point.is_empty() { "" } else { ": " };
+        Dots {
+            title: format!(
+                "{}{comma}{} {:.2}, {} {:.2}",
+                corner.point,
+                design.from,
+                mean(&design.from),
+                design.to,
+                mean(&design.to)
+            ),
+            x_label: format!("change of the {}", column_name(column)),
+            dots: effects(entry, design, &corner.point, column).into_iter().map(dot).collect(),
+            ..Dots::default()
+        }
+    });
+    DotsGrid {
+        title: title.clone(),
+        subtitle: format!("{} at the end: what each factor alone changes, at both ends", column_name(column)),
+        columns: corners.len().min(2),
+        panels: panels.collect(),
+        note: "Dot: mean over seeds of the final value with the factor minus without it. Bar: 95% bootstrap interval."
+            .into(),
+        ..DotsGrid::default()
+    }
+}
+
+/// Final values over two paths of the grid: a panel for each arm and each point of the rest of the grid.
+pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
+    let experiment = &entry.experiment;
+    let texts = |path: &str| experiment.grid[path].iter().map(tree::plain).collect::<Vec<String>>();
+    let (xs, ys) = (texts(&map.x), texts(&map.y));
+    let points = experiment.points();
+    let mut panels: Vec<Heatmap> = Vec::new();
+    for (index, curve) in entry.curves.iter().enumerate() {
+        let point = &points[index % points.len()];
+        let place = |path: &str, texts: &[String]| {
+            let value = point.iter().find(|(other, _)| *other == path).map(|(_, value)| tree::plain(value));
+            texts.iter().position(|text| Some(text) == value.as_ref()).unwrap_or(0)
+        };
+        let (x, y) = (place(&map.x, &xs), place(&map.y, &ys));
+        let rest = point.iter().filter(|(path, _)| *path != map.x && *path != map.y);
+        let rest = rest.map(|(path, value)| format!("{} {}", short(path), tree::plain(value)));
+        let arm = experiment.arms.get_index(curve.arm).map(|(name, _)| name.clone());
+        let title = arm.into_iter().chain(rest).collect::<Vec<_>>().join(", ");
+        if panels.iter().all(|panel| panel.title != title) {
+            panels.push(Heatmap {
+                title: title.clone(),
+                x_label: short(&map.x).into(),
+                y_label: short(&map.y).into(),
+                values: vec![vec![f64::NAN; xs.len()]; ys.len()],
+                scale: ColorScale::Sequential { low: 0.0, high: 1.0 },
+                row_ticks: ys.iter().rev().cloned().enumerate().collect(),
+                column_ticks: xs.iter().cloned().enumerate().collect(),
+            });
+        }
+        let values: Vec<f64> =
+            entry.values(&curve.label, &map.measure, Moment::End).iter().map(|(_, value)| *value).collect();
+        if let Some(panel) = panels.iter_mut().find(|panel| panel.title == title) {
+            panel.values[ys.len() - 1 - y][x] = Estimate::of(&values).mean;
+        }
+    }
+    HeatmapGrid {
+        title: experiment.title.clone(),
+        subtitle: format!("{} at the end, mean over seeds", column_name(&map.measure)),
+        columns: panels.len().min(3),
+        panels,
+        ..HeatmapGrid::default()
+    }
+}
+
+/// Final values seed by seed: a panel for each column, a row for each curve.
+pub fn distribution_figure(entry: &ExperimentRecord, columns: &[String]) -> DotsGrid {
+    let dots = |column: &str| {
+        let dot = |(place, curve): (usize, &crate::spec::PlannedRun)| {
+            let values: Vec<f64> = entry.values(&curve.label, column, Moment::End).iter().map(|(_, v)| *v).collect();
+            let estimate = Estimate::of(&values).clipped(column_bounds(column));
+            Dot {
+                label: format!("{} (n = {})", curve.label, estimate.n),
+                mean: estimate.mean,
+                interval: Some((estimate.low, estimate.high)),
+                values,
+                color: place,
+                ..Dot::default()
+            }
+        };
+        entry.curves.iter().enumerate().map(dot).collect()
+    };
+    let panel = |column: &String| Dots {
+        x_label: column_name(column).into(),
+        x_range: column.ends_with("_cosine").then_some((0.0, 1.0)),
+        dots: dots(column),
+        ..Dots::default()
+    };
+    DotsGrid {
+        title: entry.experiment.title.clone(),
+        subtitle: "final values, seed by seed".into(),
+        columns: columns.len().min(2),
+        panels: columns.iter().map(panel).collect(),
+        note: "Small dots: one seed each. Large dot: their mean. Bar: 95% bootstrap interval of the mean.".into(),
+        ..DotsGrid::default()
+    }
+}

@@ -1,0 +1,119 @@
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use indexmap::IndexMap;
+
+use super::{Metrics, Summary, inventory, is_recorded, run_folder};
+use crate::spec::{Experiment, Moment, Overrides, PlannedRun};
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct RecordedRun {
+    pub plan: PlannedRun,
+    pub metrics: Metrics,
+    pub summary: Summary,
+}
+
+/// An experiment with all that is recorded of it.
+#[derive(Clone, Debug)]
+pub struct ExperimentRecord {
+    pub experiment: Experiment,
+    /// One run of every curve, as planned, whether or not it is recorded.
+    pub curves: Vec<PlannedRun>,
+    /// Recorded runs by label, in the order of their seeds: the experiment's own seeds and any others found.
+    pub runs: IndexMap<String, Vec<RecordedRun>>,
+}
+
+/// Experiments and their records, each read once.
+#[derive(Debug)]
+pub struct Archive {
+    results: PathBuf,
+    entries: HashMap<PathBuf, Arc<ExperimentRecord>>,
+}
+
+impl Archive {
+    /// Of a folder of results.
+    pub fn new(results: &Path) -> Self {
+        Self { results: results.to_path_buf(), entries: HashMap::new() }
+    }
+
+    /// Reads an experiment file and its records.
+    pub fn entry(&mut self, file: &Path) -> Result<Arc<ExperimentRecord>> {
+        if let Some(entry) = self.entries.get(file) {
+            return Ok(Arc::clone(entry));
+        }
+        let entry = Arc::new(ExperimentRecord::read(file, &self.results)?);
+        self.entries.insert(file.to_path_buf(), Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    /// Another experiment of the same folder, by its name.
+    ///
+    /// Where this experiment is a variant (`fig6-authors` extends `fig6`), the same variant of the other (`fig5-authors`
+    /// for `fig5`) comes first.
+    pub fn sibling(&mut self, of: &Experiment, name: &str) -> Result<Arc<ExperimentRecord>> {
+        let suffix = of.extends.as_deref().and_then(|extended| of.name.strip_prefix(extended)).unwrap_or_default();
+        let file = |name: String| of.file.with_file_name(format!("{name}.yaml"));
+        let variant = file(format!("{name}{suffix}"));
+        self.entry(&if variant.is_file() { variant } else { file(name.into()) })
+            .with_context(|| format!("{} compares itself with the experiment `{name}`", of.file.display()))
+    }
+}
+
+impl ExperimentRecord {
+    fn read(file: &Path, results: &Path) -> Result<Self> {
+        let (experiment, lines) = Experiment::read(file)?;
+        let runs = experiment.plan(&lines, &Overrides::default())?;
+        Self::gather(experiment, &runs, results)
+    }
+
+    /// What is recorded of an experiment whose runs are planned as given.
+    pub fn gather(experiment: Experiment, planned: &[PlannedRun], results: &Path) -> Result<Self> {
+        let mut seeds: BTreeSet<u64> = planned.iter().map(|run| run.spec.seed).collect();
+        seeds.extend(seeds_of(results, &experiment.name));
+        let mut curves: IndexMap<&str, &PlannedRun> = IndexMap::new();
+        planned.iter().for_each(|run| _ = curves.entry(run.label.as_str()).or_insert(run));
+        let mut runs = IndexMap::new();
+        for curve in curves.values() {
+            let all = seeds.iter().map(|&seed| curve.with_seed(seed));
+            let recorded = all.filter(|run| is_recorded(results, run)).map(|run| read(results, run));
+            runs.insert(curve.label.clone(), recorded.collect::<Result<_>>()?);
+        }
+        let curves = curves.into_values().cloned().collect();
+        Ok(Self { experiment, curves, runs })
+    }
+
+    /// Recorded runs of a curve.
+    pub fn runs(&self, label: &str) -> &[RecordedRun] {
+        self.runs.get(label).map_or(&[], Vec::as_slice)
+    }
+
+    /// A column at a moment, for every recorded seed of a curve that has it.
+    pub fn values(&self, label: &str, column: &str, at: Moment) -> Vec<(u64, f64)> {
+        let of = |run: &RecordedRun| Some((run.plan.spec.seed, run.metrics.at(column, at)?));
+        self.runs(label).iter().filter_map(of).collect()
+    }
+}
+
+fn read(results: &Path, plan: PlannedRun) -> Result<RecordedRun> {
+    let folder = run_folder(results, &plan);
+    let summary = folder.join("summary.json");
+    let text = fs::read_to_string(&summary).with_context(|| format!("cannot read {}", summary.display()))?;
+    let summary =
+        serde_json::from_str(&text).with_context(|| format!("{} is not the summary of a run", summary.display()))?;
+    Ok(RecordedRun { plan, metrics: Metrics::read(&folder.join("metrics.csv"))?, summary })
+}
+
+/// Seeds in the names of an experiment's run folders; none where there is no such folder.
+fn seeds_of(results: &Path, experiment: &str) -> Vec<u64> {
+    let seed = |name: String| {
+        let (_, seed_and_hash) = name.rsplit_once("_seed")?;
+        seed_and_hash.split_once('_')?.0.parse().ok()
+    };
+    inventory::recorded(results, experiment).unwrap_or_default().into_iter().filter_map(seed).collect()
+}

@@ -1,0 +1,234 @@
+//! The report as one page: no request to the network, readable without scripts.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use pulldown_cmark::{Parser, html::push_html};
+
+use super::{
+    Report, Variant,
+    chart::{MEASURES, chart},
+    markdown::{LEGEND, METHOD, symbol},
+    marks,
+    model::{Figure, Row},
+    runs,
+};
+use crate::{
+    claims::{Outcome, Verdict, tally},
+    figures::{distribution_figure, effects_figure, map_figure, settings},
+    metrics::column_name,
+    spec::PlannedRun,
+};
+
+/// The whole page.
+pub fn render(report: &Report) -> String {
+    let protocols = report.protocols();
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Does the paper reproduce? Contrastive and non-contrastive landscapes" }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                header {
+                    h1 { "Does the paper reproduce?" }
+                    p {
+                        "Pokle, Tian, Li and Risteski, "
+                        a href="https://arxiv.org/abs/2203.15702" { "Contrasting the landscape of contrastive and non-contrastive learning" }
+                        " (AISTATS 2022), claim by claim."
+                    }
+                    (controls())
+                }
+                main {
+                    @if let Some(summary) = &report.summary { section.summary { (markdown(summary)) } }
+                    (verdicts(report, &protocols))
+                    @if !report.sweeps.is_empty() {
+                        h2 #explanations { "What explains the misses" }
+                        @for sweep in report.explanations() { section.figure { (sweep_section(sweep)) } }
+                        @if !report.planned().is_empty() {
+                            p { "Stated in advance and not run yet:" }
+                            ul { @for title in report.planned() { li { (title) } } }
+                        }
+                    }
+                    h2 #figures { "Figure by figure" }
+                    @for figure in &report.figures { (figure_section(figure)) }
+                    h2 #provenance { "Where the numbers come from" }
+                    ul { @for line in runs::provenance(report.variants().flat_map(Variant::runs)) { li { (line) } } }
+                    p {
+                        "Every run with its final values is a line of " code { "reproduction-runs.csv" } "; "
+                        code { "landscape config FILE --seeds N" } " prints all of its settings, "
+                        code { "landscape run FILE --seeds N" } " does it again."
+                    }
+                }
+                script { (PreEscaped(include_str!("script.js"))) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// What the reader can choose; scripts show it.
+fn controls() -> Markup {
+    html! {
+        div #controls hidden {
+            fieldset {
+                legend { "Curves" }
+                @for (place, measure) in MEASURES.iter().enumerate() {
+                    label { input type="radio" name="measure" value=(measure) checked[place == 0]; (column_name(measure)) }
+                }
+            }
+            fieldset {
+                legend { "Show" }
+                label { input #seeds type="checkbox"; "each seed" }
+                label { input #bands type="checkbox" checked; "± 1 std" }
+            }
+            button #theme type="button" { "dark / light" }
+        }
+    }
+}
+
+fn verdicts(report: &Report, protocols: &[&str]) -> Markup {
+    html! {
+        h2 #verdicts { "Verdicts" }
+        ul { @for protocol in protocols { li { b { (protocol) } ": " (tally(report.verdicts(protocol).into_iter())) } } }
+        div.scroll {
+            table.verdicts {
+                thead { tr { th { "where" } th { "claim" } @for protocol in protocols { th { (protocol) } } } }
+                tbody {
+                    @for figure in &report.figures {
+                        @for Row { says, source, outcomes } in figure.rows(protocols) {
+                            tr {
+                                td { a href=(format!("#{}", figure.name())) { (source) } }
+                                td { (says) }
+                                @for outcome in &outcomes { (verdict_cell(*outcome)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        dl.key {
+            @for (verdict, meaning) in LEGEND { dt { (badge(verdict)) } dd { (meaning) } }
+        }
+        p.note { (METHOD) }
+    }
+}
+
+fn verdict_cell(outcome: Option<&Outcome>) -> Markup {
+    html! {
+        @match outcome {
+            None => td { "-" },
+            Some(outcome) => td { (badge(outcome.verdict)) " " span.numbers { (outcome.numbers()) } },
+        }
+    }
+}
+
+fn badge(verdict: Verdict) -> Markup {
+    let class = match verdict {
+        Verdict::Reproduced => "yes",
+        Verdict::Direction => "direction",
+        Verdict::Undecided | Verdict::NotRun => "open",
+        Verdict::NotReproduced => "no",
+    };
+    html! { span class=(format!("badge {class}")) { (symbol(verdict)) " " (verdict) } }
+}
+
+fn figure_section(figure: &Figure) -> Markup {
+    html! {
+        section.figure id=(figure.name()) {
+            h3 { (figure.variants[0].entry.experiment.title) }
+            p { (figure.variants[0].entry.experiment.claim) }
+            div.variants { @for variant in &figure.variants { div { (variant_body(variant)) } } }
+        }
+    }
+}
+
+fn variant_body(variant: &Variant) -> Markup {
+    let experiment = &variant.entry.experiment;
+    html! {
+        h4 { (experiment.protocol) }
+        p.settings { (settings(&variant.entry.curves)) }
+        @if let Some(finding) = &experiment.finding { (markdown(finding)) }
+        @if let Some(chart) = chart(&variant.entry) { (chart) } @else { p { "No run is recorded." } }
+        @if variant.is_run() { (checks(&variant.outcomes)) }
+        (specs(variant))
+    }
+}
+
+fn sweep_section(variant: &Variant) -> Markup {
+    let entry = &variant.entry;
+    let experiment = &entry.experiment;
+    html! {
+        h3 id=(experiment.name) { (experiment.title) }
+        @if let Some(finding) = &experiment.finding { (markdown(finding)) }
+        p.settings { (settings(&entry.curves)) "; " (variant.runs().count()) " runs" }
+        @if let Some(design) = &experiment.design { (marks::dots(&effects_figure(entry, design, "min_cosine"))) }
+        @if let Some(map) = &experiment.map { (marks::maps(&map_figure(entry, map))) }
+        @if !experiment.distribution.is_empty() { (marks::dots(&distribution_figure(entry, &experiment.distribution))) }
+        @if !experiment.panels.is_empty() {
+            @if let Some(chart) = chart(entry) { (chart) }
+        }
+        (checks(&variant.outcomes))
+        (specs(variant))
+    }
+}
+
+fn checks(outcomes: &[Outcome]) -> Markup {
+    html! {
+        @if !outcomes.is_empty() {
+            div.scroll {
+                table.checks {
+                    thead { tr { th { "claim" } th { "curve" } th { "measured" } th { "compared with" } th { "seeds" } th { "verdict" } } }
+                    tbody {
+                        @for outcome in outcomes {
+                            @for (place, check) in outcome.checks.iter().enumerate() {
+                                tr {
+                                    @if place == 0 {
+                                        td rowspan=(outcome.checks.len()) { (outcome.claim.says) br; small { (outcome.measured()) } }
+                                    }
+                                    td { (check.label) }
+                                    td.nowrap { (check.measured()) }
+                                    td { (check.compared()) }
+                                    td { (check.value.n) }
+                                    td { (badge(check.verdict)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The settings and the runs of every curve.
+fn specs(variant: &Variant) -> Markup {
+    let entry = &variant.entry;
+    let yaml = |run: &PlannedRun| serde_yaml::to_string(&*run.spec).unwrap_or_default();
+    html! {
+        details.specs {
+            summary { "settings and runs (" code { (entry.experiment.name) ".yaml" } ")" }
+            @for curve in &entry.curves {
+                details {
+                    summary { @if curve.label.is_empty() { (entry.experiment.name) } @else { (curve.label) } }
+                    ul.runs {
+                        @for run in entry.runs(&curve.label) {
+                            li id=(format!("{}/{}", run.plan.experiment, run.plan.id)) {
+                                code { (run.plan.id) } ": seed " (run.plan.spec.seed) ", "
+                                (format!("{:.0} s", run.summary.wall_seconds))
+                            }
+                        }
+                    }
+                    @if entry.curves.len() <= 12 { pre { (yaml(curve)) } }
+                }
+            }
+        }
+    }
+}
+
+fn markdown(text: &str) -> Markup {
+    let mut out = String::new();
+    push_html(&mut out, Parser::new(text));
+    PreEscaped(out)
+}
