@@ -15,6 +15,8 @@ TORCH   ?= lean
 PYTHON  ?= python3
 # Kills of `make test-kill`.
 KILLS   ?= 200
+# A checkout of the authors' repository, for `make bench`.
+AUTHORS_REPO ?=
 # More arguments for pip, such as --index-url or --find-links.
 PIP_ARGS ?=
 
@@ -93,6 +95,21 @@ test-kill: setup ## Kill a sweep KILLS times at random instants and compare its 
 .PHONY: many-runs
 many-runs: build ## Time a sweep of 1000, 3000 and 10000 tiny runs (some minutes)
 	python3 scripts/many_runs.py
+
+.PHONY: bench
+bench: build .venv-bench/ready ## Time a step beside PyTorch, JAX and the authors' code (AUTHORS_REPO=dir); how it grows
+	@echo "== timing (about a quarter of an hour; leave the machine alone)"
+	$(LANDSCAPE) bench $(BENCH_FLAGS)
+	$(LANDSCAPE) bench $(BENCH_FLAGS) --scaling
+
+BENCH_FLAGS = --python .venv-bench/bin/python $(if $(AUTHORS_REPO),--authors-repo $(AUTHORS_REPO)) \
+  --results $(RESULTS) --plots $(PLOTS)
+
+.venv-bench/ready: benches/peers/requirements.txt
+	@echo "== installing PyTorch and JAX into .venv-bench (three minutes, 5 GB)"
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
+	@touch $@
 
 .PHONY: lint
 lint: setup ## Check formatting, clippy and the documentation's links

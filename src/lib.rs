@@ -3,6 +3,7 @@
 
 pub mod authors;
 pub mod autograd;
+pub mod bench;
 pub mod cli;
 pub mod crosscheck;
 pub mod data;

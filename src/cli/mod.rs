@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, no logic of its own.
 
 mod authors;
+mod bench;
 mod config;
 mod crosscheck;
 mod doctor;
@@ -38,6 +39,9 @@ enum Command {
     Plot(plot::Args),
     Results(results::Args),
     Doctor(doctor::Args),
+    Bench(bench::Args),
+    #[command(hide = true)]
+    BenchSide(bench::SideArgs),
 }
 
 /// Runs the program: exit code 0 for success, 2 for wrong input, 75 for a sweep that was asked to stop and goes on when it
@@ -55,6 +59,8 @@ pub fn main() -> ExitCode {
         Command::Plot(args) => args.execute(),
         Command::Results(args) => args.execute(),
         Command::Doctor(args) => args.execute(),
+        Command::Bench(args) => args.execute(),
+        Command::BenchSide(args) => args.execute(),
     };
     report(result)
 }
