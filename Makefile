@@ -20,7 +20,7 @@ PIP_ARGS ?=
 # A checkout of github.com/ashwinipokle/contrastive_landscape, for `make bench` and live crosschecks, and
 # how many random command lines to check.
 AUTHORS_REPO ?=
-SAMPLE ?= 40
+SAMPLE ?= 42
 # Inputs for each reader that is fuzzed.
 FUZZ ?= 1000000
 
@@ -54,7 +54,7 @@ help: ## Say what the targets are
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
 	@echo "Variables: SCALE=full|quick  JOBS=n  DEVICE=auto|cpu|cuda[:n]  RESULTS=dir  PLOTS=dir"
 	@echo "           TORCH=lean|full  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
-	@echo "           AUTHORS_REPO=dir (their checkout)  SAMPLE=40  FUZZ=1000000"
+	@echo "           AUTHORS_REPO=dir (their checkout)  SAMPLE=42  FUZZ=1000000"
 
 .PHONY: setup
 setup: $(SETUP) ## Install libtorch into .venv (1 to 3 minutes, once)
@@ -128,7 +128,7 @@ many-runs: build ## Time a sweep of 1000, 3000 and 10000 tiny runs (some minutes
 	python3 scripts/many_runs.py
 
 .PHONY: crosscheck
-crosscheck: build ## Compare with the authors' recorded runs, or live: AUTHORS_REPO=dir (15 minutes)
+crosscheck: build ## Compare with the authors' recorded runs, or live: AUTHORS_REPO=dir (10 minutes)
 ifneq ($(AUTHORS_REPO),)
 	@echo "== running the authors' code and ours: every model, $(SAMPLE) random command lines, 300 epochs at the paper's size"
 	$(LANDSCAPE) crosscheck --authors-repo "$(AUTHORS_REPO)" --python .venv/bin/python --sample $(SAMPLE) --paper-sized

@@ -76,7 +76,7 @@ struct Trace {
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub picture: PathBuf,
-    /// The step at which the published script stops: see [`stops_theirs`].
+    /// The step at which the published script stops, if it does: it compares `W`, not its transpose, with M.
     pub theirs_stops_at: Option<usize>,
 }
 

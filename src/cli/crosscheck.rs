@@ -69,7 +69,10 @@ impl Args {
             None => (recorded(&self.reference)?, Vec::new()),
         };
         print!("{}", crosscheck::table(&comparisons));
-        println!("Largest absolute differences; condition numbers in units of their bound.");
+        println!(
+            "Largest absolute differences; condition numbers in units of their bound. A weights column of 0: the final \
+             parameters are equal to the last bit."
+        );
         for failure in &failures {
             println!("not compared: {failure}");
         }
@@ -120,12 +123,13 @@ impl Args {
 fn check(live: &Live, combinations: &[Combination]) -> Result<(Vec<Comparison>, Vec<String>)> {
     let (mut comparisons, mut failures) = (Vec::new(), Vec::new());
     for (i, combination) in combinations.iter().enumerate() {
-        eprintln!("{}/{} {}", i + 1, combinations.len(), combination.name);
-        match live.check(&combination.name, combination.script, &combination.arguments) {
+        let Combination { name, script, arguments } = combination;
+        eprintln!("{}/{} {name}: {} {}", i + 1, combinations.len(), script.name(), arguments.join(" "));
+        match live.check(name, *script, arguments) {
             Ok(checked) => comparisons.extend(checked),
             // Of one command line, the error is the answer.
             Err(error) if combinations.len() == 1 => return Err(error),
-            Err(error) => failures.push(format!("{}: {error:#}", combination.name)),
+            Err(error) => failures.push(format!("{name}: {error:#}")),
         }
     }
     Ok((comparisons, failures))

@@ -84,7 +84,7 @@ pub fn sample(folder: &Path, count: usize, seed: u64) -> Result<Vec<Combination>
         let line = CommandLine::parse(script, &arguments_with_folder)?;
         // What we refuse with a reason, their scripts stop at.
         if plan(script, &line).is_ok() && !stops_there(&line) {
-            combinations.push(Combination { name: format!("{number} {model} {flags}"), script, arguments });
+            combinations.push(Combination { name: format!("{number} {model}"), script, arguments });
         }
     }
     Ok(combinations)
