@@ -17,7 +17,7 @@ use contrastive_landscape::{
     autograd::AutogradEngine,
     engine::{Batch, Engine, Member, Turn, Views},
     models::StateDict,
-    record::{self, Summary, read_run},
+    record::{self, Summary, Workspace, read_run},
     runner::{Chosen, DeviceChoice, EngineChoice, Interrupt, Interrupted, Options, run, run_with},
     spec::{PlannedRun, resolve, run_id},
 };
@@ -154,6 +154,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     assert!(record::unfinished(results.path(), "tiny").unwrap().is_empty());
 }
 
+/// Of this process: its first epoch, whatever has been done before.
 fn interrupted_in_the_first_epoch(runs: &[PlannedRun], results: &Path) -> Interrupted {
     let options = options(results);
     let asked = options.interrupt.clone();
@@ -179,6 +180,45 @@ fn an_interrupt_from_within_leaves_what_is_needed_to_go_on() {
     run(&runs, &options(results.path())).unwrap();
     let [ours, theirs] = [&results, &straight].map(|folder| bench::results(&folder.path().join("tiny")));
     assert_eq!(differing(&ours, &theirs), [""; 0]);
+}
+
+#[test]
+fn a_kill_while_a_cohort_is_being_saved_does_not_part_it() {
+    let straight = tempfile::tempdir().unwrap();
+    let runs = plan(1..=3);
+    run(&runs, &options(straight.path())).unwrap();
+    let goes_on = |saved: &dyn Fn(&Workspace), resumed: usize| {
+        let results = tempfile::tempdir().unwrap();
+        saved(&Workspace::of(results.path(), "tiny"));
+        run(&runs, &options(results.path())).unwrap();
+        assert!(runs.iter().all(|run| summary(results.path(), run).resumed == resumed));
+        assert!(runs.iter().all(|run| summary(results.path(), run).runs_in_cohort == 3));
+        let [ours, theirs] = [&results, &straight].map(|folder| bench::results(&folder.path().join("tiny")));
+        assert_eq!(differing(&ours, &theirs), [""; 0], "together or apart is a difference in the last digits");
+    };
+    let results = |workspace: &Workspace| workspace.folder().ancestors().nth(2).unwrap().to_path_buf();
+    // Saved for the first time: one run has a checkpoint, the others have none.
+    goes_on(
+        &|workspace| {
+            interrupted_in_the_first_epoch(&runs, &results(workspace));
+            runs[1..].iter().for_each(|run| fs::remove_file(workspace.checkpoint(&run.id)).unwrap());
+        },
+        0,
+    );
+    // Saved again: one has the new checkpoint and the older one, the others have the older one.
+    goes_on(
+        &|workspace| {
+            interrupted_in_the_first_epoch(&runs, &results(workspace));
+            let checkpoints: Vec<_> = runs.iter().map(|run| workspace.checkpoint(&run.id)).collect();
+            let first = checkpoints.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>();
+            interrupted_in_the_first_epoch(&runs, &results(workspace));
+            for (path, content) in checkpoints.iter().zip(first) {
+                fs::write(Workspace::older(path), content).unwrap();
+            }
+            checkpoints[1..].iter().for_each(|path| fs::remove_file(path).unwrap());
+        },
+        1,
+    );
 }
 
 // Losses that are not numbers.

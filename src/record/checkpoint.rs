@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Log, Workspace, durable,
+    Log, Workspace, durable, remove,
     weights::{chunks, serialize, state_of, stored},
 };
 use crate::{models::StateDict, spec::PlannedRun};
@@ -48,6 +48,8 @@ pub struct Progress {
     pub wall_seconds: f64,
     /// Times that the run had been taken up from a checkpoint.
     pub resumed: usize,
+    /// Hash of the names of the runs that were trained side by side.
+    pub cohort: String,
     /// Hash of the run's settings and of the parameters that it was told to start from.
     pub settings: String,
     /// Hash of this line (with an empty hash) and of the rest of the file.
@@ -63,7 +65,7 @@ struct Origin {
 
 impl Progress {
     /// Of a run after `epoch` epochs.
-    pub fn new(run: &PlannedRun, epoch: usize, wall_seconds: f64, resumed: usize) -> Self {
+    pub fn new(run: &PlannedRun, epoch: usize, wall_seconds: f64, resumed: usize, cohort: &str) -> Self {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -72,6 +74,7 @@ impl Progress {
             epochs: run.spec.train.epochs,
             wall_seconds,
             resumed,
+            cohort: cohort.into(),
             settings: settings(run),
             sha256: String::new(),
         }
@@ -120,6 +123,17 @@ impl Checkpoint {
         let paths = [workspace.checkpoint(&run.id), Workspace::older(&workspace.checkpoint(&run.id))];
         let read = paths.iter().filter_map(|path| Self::read_file(path, run).transpose());
         read.collect()
+    }
+
+    /// Keeps the checkpoint of the epoch from which the run goes on, under its first name, and no other one.
+    pub fn keep(workspace: &Workspace, run: &PlannedRun, epoch: usize) -> Result<()> {
+        let path = workspace.checkpoint(&run.id);
+        let older = Workspace::older(&path);
+        match Progress::peek(&path) {
+            _ if epoch == 0 => workspace.forget_checkpoint(&run.id),
+            Some(progress) if progress.epoch == epoch => remove(&older),
+            _ => std::fs::rename(&older, &path).with_context(|| format!("cannot rename {}", older.display())),
+        }
     }
 
     fn read_file(path: &Path, run: &PlannedRun) -> Result<Option<Self>> {
@@ -203,7 +217,7 @@ mod tests {
 
     fn checkpoint(run: &PlannedRun) -> Checkpoint {
         let state = StateDict::from_iter([("Wo.weight".into(), ArrayD::from_elem(IxDyn(&[2, 3]), 0.1f32.into()))]);
-        let progress = Progress::new(run, 340, 12.5, 1);
+        let progress = Progress::new(run, 340, 12.5, 1, "cohort");
         Checkpoint { progress, log: Log::default(), state, generators: vec![7, u32::MAX] }
     }
 
@@ -268,10 +282,12 @@ mod tests {
             Checkpoint::read(&workspace, &run).unwrap().iter().map(|saved| saved.progress.epoch).collect()
         };
         assert_eq!(epochs(), [340]);
-        let newer = Checkpoint { progress: Progress::new(&run, 350, 13.0, 1), ..checkpoint(&run) };
+        let newer = Checkpoint { progress: Progress::new(&run, 350, 13.0, 1, "cohort"), ..checkpoint(&run) };
         fs::write(&path, newer.bytes(&run).unwrap()).unwrap();
         assert_eq!(epochs(), [350, 340]);
-        Checkpoint::write([(checkpoint(&run), &workspace, &run)]).unwrap();
-        assert_eq!(epochs(), [340], "the older one is gone");
+        Checkpoint::keep(&workspace, &run, 340).unwrap();
+        assert_eq!(epochs(), [340]);
+        Checkpoint::keep(&workspace, &run, 340).unwrap();
+        assert_eq!(epochs(), [340]);
     }
 }

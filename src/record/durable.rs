@@ -44,6 +44,7 @@ pub fn write_together(
         written.push(file.into_temp_path());
         names.push(path);
     }
+    let Some(first) = names.first().cloned() else { return Ok(()) };
     let place = || -> io::Result<()> {
         sync_files(&written)?;
         for name in names.iter().filter(|name| names.len() > 1 && name.exists()) {
@@ -59,8 +60,7 @@ pub fn write_together(
         }
         Ok(())
     };
-    place()
-        .with_context(|| format!("cannot write {}", names.first().map_or("", |name| name.to_str().unwrap_or_default())))
+    place().with_context(|| format!("cannot write {}", first.display()))
 }
 
 fn temporary(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {

@@ -19,7 +19,7 @@ mod workspace;
 mod write;
 
 pub use archive::{Archive, ExperimentRecord, RecordedRun};
-pub use checkpoint::{Checkpoint, Progress};
+pub use checkpoint::{Checkpoint, Progress, digest};
 pub use claim::{Claim, Claims, is_claimed};
 pub use durable::write_whole;
 pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorded, runs, unfinished};

@@ -157,6 +157,11 @@ impl<'a> Queue<'a> {
 }
 
 impl Held<'_> {
+    /// Whether the run has a checkpoint, whatever that is worth.
+    pub fn is_saved(&self, results: &std::path::Path) -> bool {
+        Workspace::of(results, &self.run.experiment).checkpoint(&self.run.id).exists()
+    }
+
     /// Where the run was saved, last first.
     pub fn checkpoints(&self, results: &std::path::Path) -> Result<Vec<Checkpoint>> {
         Checkpoint::read(&Workspace::of(results, &self.run.experiment), self.run)

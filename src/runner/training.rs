@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use super::{cost, engine::Chosen, faults, queue::Held, recording::Done, sweep::S
 use crate::{
     engine::Engine,
     metrics::Row,
-    record::{Checkpoint, Finished, Log, Progress, Provenance},
+    record::{self, Checkpoint, Finished, Log, Progress, Provenance},
     spec::PlannedRun,
     train::{self, Cohort, Ended, Snapshot},
 };
@@ -53,16 +54,15 @@ impl Sweep<'_> {
                 Err(error) => self.fail(held.run, error),
             }
         }
-        // A kill may have come while a cohort was being saved: then its last epoch is one that all of them have.
-        let has = |checkpoints: &[Checkpoint], epoch| checkpoints.iter().any(|saved| saved.progress.epoch == epoch);
-        let first = saved.first().map_or(&[][..], |(_, checkpoints)| checkpoints);
-        let epochs = first.iter().map(|checkpoint| checkpoint.progress.epoch);
-        let common = epochs.filter(|&epoch| saved.iter().all(|(_, checkpoints)| has(checkpoints, epoch))).max();
+        let common = common_epoch(&saved, &self.options.results);
         let mut cohorts: BTreeMap<usize, Vec<(Held<'a>, Option<Checkpoint>)>> = BTreeMap::new();
         for (held, mut checkpoints) in saved {
             checkpoints.retain(|checkpoint| common.is_none_or(|epoch| checkpoint.progress.epoch == epoch));
             let checkpoint = checkpoints.into_iter().next();
             let epoch = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.progress.epoch);
+            if let Err(error) = Checkpoint::keep(&self.workspace(held.run), held.run, epoch) {
+                log::warn!("{error:#}");
+            }
             cohorts.entry(epoch).or_default().push((held, checkpoint));
         }
         for (epoch, cohort) in cohorts {
@@ -125,17 +125,38 @@ impl Sweep<'_> {
     /// Writes a checkpoint of every run.
     fn save(&self, cohort: &Cohort, engine: &dyn Engine, hands: &[InHand], clock: Instant) -> Result<()> {
         let wall = clock.elapsed().as_secs_f64();
+        let name = cohort_name(hands.iter().map(|hand| hand.run));
         let workspaces: Vec<_> = hands.iter().map(|hand| self.workspace(hand.run)).collect();
         let snapshots = cohort.snapshots(engine)?;
         Checkpoint::write(hands.iter().zip(&workspaces).zip(snapshots).map(|((hand, workspace), snapshot)| {
             let InHand { run, log, wall_before, resumed } = hand;
             let Snapshot { state, generators } = snapshot;
-            let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed);
+            let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed, &name);
             (Checkpoint { progress, log: log.clone(), state, generators }, workspace, *run)
         }))?;
         log::debug!("{} runs saved at epoch {}", hands.len(), cohort.epoch());
         Ok(())
     }
+}
+
+/// The epoch that runs go on from together: the last of which all have a checkpoint. (They may have two each, when a kill
+/// came while the cohort was being saved; if it was being saved for the first time, the start is what they have in common.)
+/// None if they have been in different cohorts, each with epochs of its own.
+fn common_epoch(saved: &[(Held, Vec<Checkpoint>)], results: &Path) -> Option<usize> {
+    let ((_, first), others) = saved.split_first()?;
+    let has = |epoch: &usize| {
+        others.iter().all(|(_, checkpoints)| checkpoints.iter().any(|saved| saved.progress.epoch == *epoch))
+    };
+    let common = first.iter().map(|checkpoint| checkpoint.progress.epoch).filter(has).max();
+    let cohort = cohort_name(saved.iter().map(|(held, _)| held.run));
+    let were_together = || saved.iter().flat_map(|(_, saved)| saved).any(|saved| saved.progress.cohort == cohort);
+    let never_saved = || saved.iter().any(|(held, saved)| saved.is_empty() && !held.is_saved(results));
+    common.or_else(|| (were_together() && never_saved()).then_some(0))
+}
+
+/// What tells a cohort from others.
+fn cohort_name<'a>(runs: impl Iterator<Item = &'a PlannedRun>) -> String {
+    record::digest(&runs.flat_map(|run| [run.experiment.as_bytes(), run.id.as_bytes()]).collect::<Vec<_>>())
 }
 
 /// When a cohort is saved.
