@@ -6,10 +6,11 @@ use multiversion::multiversion;
 
 use super::{
     Matrix, activation, batch_norm,
-    gemm::{accumulate, product},
-    matrix::{view, view_mut},
+    gemm::product,
+    matrix::view,
     parameters::Parameters,
     reduce::{dot, total},
+    row_products::accumulate_row_products,
 };
 use crate::{
     models::LayerNames,
@@ -112,8 +113,7 @@ impl Layer {
         match &self.map {
             Map::Dense { weight, m, inputs, trained } => {
                 if *trained {
-                    let gradient_weight = view_mut(&mut gradients[weight.clone()], *m, *inputs);
-                    accumulate(gradient.view(), input.view().t(), gradient_weight);
+                    accumulate_row_products(gradient, input, &mut gradients[weight.clone()]);
                 }
                 if let Some(out) = gradient_input {
                     out.reshape(*inputs, input.columns());

@@ -18,12 +18,18 @@ mod network;
 mod nt_xent;
 mod parameters;
 mod reduce;
+mod row_products;
 mod sgd;
 mod unit_norm;
 mod views;
 
 pub use engine::FusedEngine;
 use matrix::Matrix;
+
+/// Kernels for those who measure them.
+pub(crate) mod kernels {
+    pub use super::{exp::exp, gemm::product, matrix::Matrix, row_products::accumulate_row_products};
+}
 
 #[cfg(test)]
 mod reference;
