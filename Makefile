@@ -17,7 +17,7 @@ PYTHON  ?= python3
 KILLS   ?= 200
 # More arguments for pip, such as --index-url or --find-links.
 PIP_ARGS ?=
-# A checkout of github.com/ashwinipokle/contrastive_landscape, for live crosschecks, and how many random command lines.
+# A checkout of github.com/ashwinipokle/contrastive_landscape, for live crosschecks and `make bench`, and how many random command lines.
 AUTHORS_REPO ?=
 SAMPLE ?= 40
 # Inputs for each reader that is fuzzed.
@@ -140,6 +140,21 @@ endif
 fuzz: setup ## Feed a million arbitrary inputs to every reader of files and flags (FUZZ=n)
 	@echo "== fuzzing with $(FUZZ) inputs each"
 	LANDSCAPE_FUZZ=$(FUZZ) cargo test --release --locked --test 'fuzz*'
+
+.PHONY: bench
+bench: build .venv-bench/ready ## Time a step beside PyTorch, JAX and the authors' code (AUTHORS_REPO=dir); how it grows
+	@echo "== timing (about a quarter of an hour; leave the machine alone)"
+	$(LANDSCAPE) bench $(BENCH_FLAGS)
+	$(LANDSCAPE) bench $(BENCH_FLAGS) --scaling
+
+BENCH_FLAGS = --python .venv-bench/bin/python $(if $(AUTHORS_REPO),--authors-repo $(AUTHORS_REPO)) \
+  --results $(RESULTS) --plots $(PLOTS)
+
+.venv-bench/ready: benches/peers/requirements.txt
+	@echo "== installing PyTorch and JAX into .venv-bench (three minutes, 5 GB)"
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
+	@touch $@
 
 .PHONY: lint
 lint: setup ## Check formatting, clippy and the documentation's links

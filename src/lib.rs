@@ -4,6 +4,7 @@
 pub mod authors;
 pub mod autograd;
 pub mod claims;
+pub mod bench;
 pub mod cli;
 pub mod crosscheck;
 pub mod data;

@@ -2,6 +2,7 @@
 
 mod authors;
 mod claims;
+mod bench;
 mod config;
 mod crosscheck;
 mod doctor;
@@ -46,6 +47,9 @@ enum Command {
     Slice(slice::Args),
     Theory(theory::Args),
     Doctor(doctor::Args),
+    Bench(bench::Args),
+    #[command(hide = true)]
+    BenchSide(bench::SideArgs),
 }
 
 /// Runs the program: exit code 0 for success, 2 for wrong input, 75 for a sweep that was asked to stop and goes on when it
@@ -67,6 +71,8 @@ pub fn main() -> ExitCode {
         Command::Slice(args) => args.execute(),
         Command::Theory(args) => args.execute(),
         Command::Doctor(args) => args.execute(),
+        Command::Bench(args) => args.execute(),
+        Command::BenchSide(args) => args.execute(),
     };
     report(result)
 }

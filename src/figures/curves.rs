@@ -17,7 +17,15 @@ pub fn figure(
     watermark: Option<String>,
 ) -> Result<Figure> {
     let panels = columns.iter().map(|column| panel(column, series)).collect::<Result<Vec<_>>>()?;
-    Ok(Figure { title: title.into(), subtitle: subtitle.into(), columns: 2, panels, band, watermark })
+    Ok(Figure {
+        title: title.into(),
+        subtitle: subtitle.into(),
+        columns: 2,
+        panels,
+        band,
+        watermark,
+        ..Figure::default()
+    })
 }
 
 fn panel(column: &str, series: &[Series]) -> Result<Panel> {

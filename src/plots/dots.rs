@@ -32,6 +32,7 @@ pub struct Dots {
     pub x_label: String,
     /// Values the axis shows at least.
     pub x_range: Option<(f64, f64)>,
+    pub x_scale: Scale,
     pub dots: Vec<Dot>,
     /// What the dots are, for the legend.
     pub value_label: String,
@@ -59,13 +60,13 @@ impl Dots {
             let interval = dot.interval.into_iter().flat_map(|(low, high)| [low, high]);
             interval.chain(dot.reference).chain([dot.mean]).chain(dot.values.iter().copied())
         });
-        let shown = shown.filter(|v| v.is_finite());
+        let shown = shown.filter(|v| self.x_scale.holds(*v));
         let given = self.x_range.into_iter().flat_map(|(low, high)| [low, high]);
         let extent = |values: &mut dyn Iterator<Item = f64>| {
             values.fold(None, |e: Option<(f64, f64)>, v| Some(e.map_or((v, v), |(l, h)| (l.min(v), h.max(v)))))
         };
         let (low, high) = extent(&mut shown.clone())?;
-        let padded = Scale::Linear.padded(low, high);
+        let padded = self.x_scale.padded(low, high);
         match self.x_range {
             Some((from, to)) if from <= low && high <= to => Some((from, to)),
             Some(_) => extent(&mut given.chain([padded.0, padded.1])),
@@ -104,7 +105,7 @@ impl Cell for Dots {
         let Layout { labels, left, x_label } = self.layout(body.width());
         let rows_height: f64 = labels.iter().map(|lines| row_height(lines.len())).sum();
         let (left, bottom) = (body.left + left, body.top + rows_height);
-        let mut axis = Axis { scale: Scale::Linear, low, high, start: left, end: body.right - 8.0 };
+        let mut axis = Axis { scale: self.x_scale, low, high, start: left, end: body.right - 8.0 };
         if let Some(last) = fitting_ticks(&axis).last() {
             let overhang = axis.pixel(last.value) + tick_font().width(&last.label) / 2.0 - body.right;
             axis.end -= overhang.max(0.0).ceil();

@@ -24,6 +24,8 @@ pub struct Figure {
     pub band: Band,
     /// A warning shown in the picture, such as that the run was cut short.
     pub watermark: Option<String>,
+    /// A remark below the panels instead of what lines and bands are.
+    pub note: String,
 }
 
 impl Figure {
@@ -67,6 +69,9 @@ impl Figure {
 
     /// What the lines and bands are.
     fn note(&self, seeds: &[usize]) -> String {
+        if !self.note.is_empty() {
+            return self.note.clone();
+        }
         let over = match seeds {
             [] => return String::new(),
             [1] => return "One seed.".into(),
@@ -196,6 +201,7 @@ mod tests {
             columns,
             band: Band::Std,
             watermark: Some("quick run: 200 of 8000 epochs; ".repeat(5)),
+            note: String::new(),
         }
     }
 
