@@ -65,8 +65,9 @@ fn masks_keep_as_often_as_asked() {
         let spec = spec(&format!("{{data: {{p: 70}}, views: {{masking_prob: {q}}}}}"));
         let (mut first, mut second, mut both, mut n) = (0.0, 0.0, 0.0, 0.0);
         for batch in (0..4).flat_map(|epoch| batches(&spec, epoch)) {
+            let words = batch.masks.words();
             for (row, j) in (0..batch.rows.len()).flat_map(|row| (0..70).map(move |j| (row, j))) {
-                let (a, b) = (bit(&batch.first, 70, row, j), bit(&batch.second, 70, row, j));
+                let [a, b] = words.each_ref().map(|words| bit(words, 70, row, j));
                 first += f64::from(a);
                 second += f64::from(b);
                 both += f64::from(a && b);
@@ -84,18 +85,19 @@ fn masks_keep_as_often_as_asked() {
 fn every_kind_of_view() {
     let dependent = spec("{views: {masks: dependent}}");
     assert_eq!(dependent.views.scale(), 2.0);
-    let batch = &batches(&dependent, 0)[0];
-    assert!(batch.first.iter().zip(&batch.second).all(|(a, b)| a ^ b == u64::MAX));
-    assert!(batch.first.windows(2).any(|pair| pair[0] != pair[1]), "one mask per sample");
+    let [first, second] = batches(&dependent, 0)[0].masks.words();
+    assert!(first.iter().zip(&second).all(|(a, b)| a ^ b == u64::MAX));
+    assert!(first.windows(2).any(|pair| pair[0] != pair[1]), "one mask per sample");
 
-    let shared = &batches(&spec("{views: {masks: shared}}"), 0)[0];
-    assert!(shared.first.windows(2).all(|pair| pair[0] == pair[1]), "one mask per batch");
-    assert!(shared.first.iter().zip(&shared.second).all(|(a, b)| a ^ b == u64::MAX));
+    let [first, second] = batches(&spec("{views: {masks: shared}}"), 0)[0].masks.words();
+    assert!(first.windows(2).all(|pair| pair[0] == pair[1]), "one mask per batch");
+    assert!(first.iter().zip(&second).all(|(a, b)| a ^ b == u64::MAX));
 
     let multi = &batches(&spec("{views: {pairs: 3}}"), 0)[0];
     assert_eq!(multi.rows.len(), 3 * 512);
     assert!(multi.rows.chunks(3).all(|pairs| pairs[0] == pairs[1] && pairs[1] == pairs[2]));
-    assert!(multi.first[0] != multi.first[1] && multi.first[1] != multi.first[2]);
+    let [first, _] = multi.masks.words();
+    assert!(first[0] != first[1] && first[1] != first[2]);
 }
 
 #[test]
@@ -113,11 +115,11 @@ fn an_epoch_visits_every_sample_once() {
 
 #[test]
 fn draws_do_not_depend_on_the_batch_size() {
-    let masks = |batch: usize, view: fn(RunBatch) -> Vec<u64>| {
+    let masks = |batch: usize, view: usize| {
         let spec = spec(&format!("{{train: {{batch_size: {batch}}}}}"));
-        batches(&spec, 3).into_iter().flat_map(view).collect::<Vec<_>>()
+        batches(&spec, 3).into_iter().flat_map(|batch| batch.masks.words()[view].clone()).collect::<Vec<_>>()
     };
-    for view in [(|batch| batch.first) as fn(RunBatch) -> Vec<u64>, |batch| batch.second] {
+    for view in [0, 1] {
         assert_eq!(masks(512, view), masks(100, view));
     }
 }
@@ -178,7 +180,8 @@ fn seeds_are_independent_and_cohorts_change_nothing() {
     };
     let data = together.datasets();
     assert!(correlation(&data[0].x, &data[1].x).abs() < 5.0 / (data[0].x.len() as f64).sqrt());
-    let agree: u32 = dealt.runs[0].first.iter().zip(&dealt.runs[1].first).map(|(a, b)| (!(a ^ b)).count_ones()).sum();
-    let bits = 64.0 * dealt.runs[0].first.len() as f64;
+    let [[first, _], [other, _]] = [0, 1].map(|r| dealt.runs[r].masks.words());
+    let agree: u32 = first.iter().zip(&other).map(|(a, b)| (!(a ^ b)).count_ones()).sum();
+    let bits = 64.0 * first.len() as f64;
     assert!((f64::from(agree) / bits - 0.5).abs() < 5.0 * 0.5 / bits.sqrt());
 }

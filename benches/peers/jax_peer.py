@@ -14,7 +14,7 @@ os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if int(THREADS)
 import jax
 import jax.numpy as jnp
 
-from protocol import batches, serve, turn
+from protocol import batches, parameters, serve, turn
 
 BITS = 32
 
@@ -140,7 +140,7 @@ class Jax:
     def load(self, spec, runs, x, state):
         assert spec["views"] == {"masks": "independent", "masking_prob": 0.5, "pairs": 1}
         self.spec, self.runs = spec, runs
-        self.state = {name: jnp.asarray(value, jnp.float32) for name, value in state.items()}
+        self.state = {name: jnp.asarray(value, jnp.float32) for name, value in parameters(state).items()}
         repeat = lambda value: jnp.repeat(value[None], runs, axis=0)
         self.x = repeat(jnp.asarray(x, jnp.float32))
         self.w = {name: repeat(value) for name, value in self.state.items()}

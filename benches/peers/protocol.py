@@ -29,6 +29,12 @@ def turn(spec, k):
     return k % 2 if spec["train"]["turns"]["kind"] == "alternating" else None
 
 
+def parameters(state):
+    """What gradients are taken of: the state without batch norm's running statistics, which no loss reads."""
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    return {name: value for name, value in state.items() if not name.endswith(buffers)}
+
+
 def timed(side, seconds):
     start, epochs = time.perf_counter(), 0
     while epochs == 0 or time.perf_counter() - start < seconds:

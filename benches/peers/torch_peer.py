@@ -8,7 +8,7 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from protocol import batches, serve, turn
+from protocol import batches, parameters, serve, turn
 
 torch.set_num_threads(int(sys.argv[1]))
 COMPILE = sys.argv[2] == "compile"
@@ -116,7 +116,7 @@ class Torch:
     def load(self, spec, runs, x, state):
         assert spec["views"] == {"masks": "independent", "masking_prob": 0.5, "pairs": 1}
         self.spec, self.runs = spec, runs
-        self.state = {name: torch.tensor(value, dtype=torch.float32) for name, value in state.items()}
+        self.state = {name: torch.tensor(value, dtype=torch.float32) for name, value in parameters(state).items()}
         self.x = torch.tensor(x, dtype=torch.float32).repeat(runs, 1)
         self.w = self.parameters(runs)
         self.loss = torch.compile(loss, dynamic=False) if COMPILE else loss

@@ -2,13 +2,14 @@
 
 mod constraints;
 mod curvature;
+mod masks;
 
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayD, Ix2};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
-    engine::{Batch, Engine, Member, Turn, Views},
+    engine::{Batch, Engine, MaskBits, Member, Turn, Views},
     models::{self, Forward, Model, Parameters, Purpose, StateDict},
     spec::{Dtype, TrainSpec},
 };
@@ -65,24 +66,31 @@ impl AutogradEngine {
 
     /// Both views of a batch, `(R, B, p)`: the kept entries of the samples, times the scale.
     fn views(&self, batch: &Batch) -> (Tensor, Tensor) {
-        let rows: Vec<i64> = batch.runs.iter().flat_map(|run| run.rows.iter().map(|&row| i64::from(row))).collect();
+        let rows: Vec<i32> = batch.runs.iter().flat_map(|run| run.rows.iter().map(|&row| row as i32)).collect();
         let (r, n, p) = self.x.size3().expect("samples are (R, n, p)");
         let b = rows.len() as i64 / r;
-        let offsets = Tensor::arange(r, (Kind::Int64, Device::Cpu)).unsqueeze(1) * n;
-        let rows = (Tensor::from_slice(&rows).reshape([r, b]) + offsets).reshape([-1]).to_device(self.device);
+        let offsets = Tensor::arange(r, (Kind::Int64, self.device)).unsqueeze(1) * n;
+        let rows = (self.upload(&rows).reshape([r, b]) + offsets).reshape([-1]);
         let samples = self.x.reshape([r * n, p]).index_select(0, &rows).reshape([r, b, p]) * batch.scale;
-        let keep = |words: Vec<i64>| self.expand_bits(&words, [r, b, p]);
-        let first = keep(batch.runs.iter().flat_map(|run| run.first.iter().map(|&word| word as i64)).collect());
-        let second = keep(batch.runs.iter().flat_map(|run| run.second.iter().map(|&word| word as i64)).collect());
+        let bits: Vec<&MaskBits> = batch.runs.iter().map(|run| &run.masks).collect();
+        let [first, second] = masks::words(&bits, b, self.device).map(|words| self.expand_bits(&words, p));
         (&samples * first, &samples * second)
     }
 
-    /// Mask words, `ceil(p / 64)` for each row, as zeros and ones `(R, B, p)`.
-    fn expand_bits(&self, words: &[i64], [r, b, p]: [i64; 3]) -> Tensor {
-        let words = Tensor::from_slice(words).to_device(self.device).reshape([r, b, -1, 1]);
+    /// Numbers on the engine's device. A GPU fetches them when it comes to it; the host goes on.
+    fn upload(&self, values: &[i32]) -> Tensor {
+        let host = Tensor::from_slice(values);
+        match self.device {
+            Device::Cuda(_) => host.pin_memory(self.device).to_device_(self.device, Kind::Int, true, false),
+            _ => host,
+        }
+    }
+
+    /// Mask words `(R, B, ceil(p / 64))` as zeros and ones `(R, B, p)`.
+    fn expand_bits(&self, words: &Tensor, p: i64) -> Tensor {
         let positions = Tensor::arange(64, (Kind::Int64, self.device));
-        let bits = words.bitwise_right_shift(&positions).bitwise_and(1); // (R, B, words, 64)
-        bits.reshape([r, b, -1]).narrow(2, 0, p).to_kind(self.kind)
+        let bits = words.unsqueeze(3).bitwise_right_shift(&positions).bitwise_and(1); // (R, B, words, 64)
+        bits.flatten(2, 3).narrow(2, 0, p).to_kind(self.kind)
     }
 
     /// Explicit views as tensors, `(R, B, p)`.
@@ -115,6 +123,17 @@ impl AutogradEngine {
         (loss.detach(), gradients)
     }
 
+    /// One step. The losses, `(R,)`, stay on the device.
+    fn advance(&mut self, batch: &Batch) -> Tensor {
+        let (x1, x2) = no_grad(|| self.views(batch));
+        let (loss, gradients) = self.backward(&x1, &x2, batch.turn);
+        no_grad(|| {
+            self.descend(&gradients, batch.turn);
+            constraints::apply(&self.train, &self.parameters);
+        });
+        loss
+    }
+
     /// `w <- w - lr g` for every parameter that learns in this turn, rounded once, as PyTorch's `add_(g, alpha=-lr)`.
     fn descend(&mut self, gradients: &[Tensor], turn: Turn) {
         for ((_, tensor), gradient) in self.parameters.learning(turn).zip(gradients) {
@@ -127,13 +146,12 @@ impl AutogradEngine {
 
 impl Engine for AutogradEngine {
     fn step(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        let (x1, x2) = no_grad(|| self.views(batch));
-        let (loss, gradients) = self.backward(&x1, &x2, batch.turn);
-        no_grad(|| {
-            self.descend(&gradients, batch.turn);
-            constraints::apply(&self.train, &self.parameters);
-        });
-        Ok(Vec::try_from(loss.to_kind(Kind::Double))?)
+        Ok(Vec::try_from(self.advance(batch).to_kind(Kind::Double))?)
+    }
+
+    fn steps(&mut self, batches: &mut dyn Iterator<Item = Batch>) -> Result<Vec<Vec<f64>>> {
+        let losses: Vec<Tensor> = batches.map(|batch| self.advance(&batch)).collect();
+        Ok(Vec::try_from(Tensor::stack(&losses, 0).to_kind(Kind::Double))?) // (batches, R)
     }
 
     fn gradients(&mut self, views: &Views, turn: Turn) -> Result<Vec<(f64, StateDict)>> {

@@ -185,7 +185,8 @@ impl Model {
             };
             (0..run.rows.len()).map(|b| (0..spec.data.p).map(|j| entry(b, j)).collect()).collect()
         };
-        let check = Request::Check { x1: view(&run.first), x2: view(&run.second), steps: CHECKED_STEPS };
+        let [first, second] = run.masks.words();
+        let check = Request::Check { x1: view(&first), x2: view(&second), steps: CHECKED_STEPS };
         let (samples, state) = (protocol::rows(x.view()), protocol::nested(&cohort.members()[0].state));
         let sent = spec.clone();
         let load = move |runs| {

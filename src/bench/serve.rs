@@ -173,10 +173,7 @@ impl Timed for Training {
         self.cohort.begin_epoch(self.epoch);
         self.epoch += 1;
         let batches = self.cohort.spec().batches().len();
-        for k in 0..batches {
-            let batch = self.cohort.batch(k);
-            self.engine.step(&batch)?;
-        }
+        self.engine.steps(&mut (0..batches).map(|k| self.cohort.batch(k)))?;
         Ok(batches * self.cohort.members().len())
     }
 }

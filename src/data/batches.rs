@@ -39,9 +39,9 @@ impl BatchSource {
         let range = self.ranges[k].clone();
         let seen = (self.epoch * self.spec.data.samples + range.start) as u64;
         let at = Position { seen, samples: range.len() };
-        let (first, second) = self.streams.masks(&self.spec.views, self.spec.data.p, at);
+        let masks = self.streams.masks(&self.spec.views, self.spec.data.p, at);
         let pairs = self.spec.views.pairs;
         let rows = self.order[range].iter().flat_map(|&row| std::iter::repeat_n(row, pairs)).collect();
-        RunBatch { rows, first, second }
+        RunBatch { rows, masks }
     }
 }

@@ -12,7 +12,7 @@ mod streams;
 
 pub use batches::BatchSource;
 pub use init::initial_state;
-pub use streams::{MaskPair, RunStreams};
+pub use streams::RunStreams;
 
 use ndarray::Array2;
 

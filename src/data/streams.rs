@@ -1,6 +1,7 @@
 use anyhow::{Context, Result};
 
 use crate::{
+    engine::{MaskBits, NativeMasks, with_complement},
     random::{
         Draws,
         mt19937::Mt19937,
@@ -28,9 +29,6 @@ pub struct AuthorsStreams {
     numpy: RandomState,
     torch: Generator,
 }
-
-/// Mask bits of a batch, `ceil(p / 64)` words for each pair of views.
-pub type MaskPair = (Vec<u64>, Vec<u64>);
 
 /// Where a batch lies in training.
 #[derive(Clone, Copy, Debug)]
@@ -128,24 +126,17 @@ impl RunStreams {
         }
     }
 
-    /// Mask bits of both views for every pair of a batch; bit 1 keeps the entry.
-    pub fn masks(&mut self, views: &ViewSpec, p: usize, at: Position) -> MaskPair {
+    /// Mask bits of both views for every pair of a batch.
+    pub fn masks(&mut self, views: &ViewSpec, p: usize, at: Position) -> MaskBits {
         let words = p.div_ceil(64);
         let rows = at.samples * views.pairs;
         match self {
             Self::Native(key) => {
                 let keep = Bernoulli::new(1.0 - views.masking_prob).expect("validation admits probabilities only");
                 let counter = at.seen * (views.pairs * words) as u64;
-                let drawn = |purpose, rows: usize| {
-                    let mut out = vec![0; rows * words];
-                    keep.fill(key.derive(purpose), counter, &mut out);
-                    out
-                };
-                match views.masks {
-                    Masks::Independent => (drawn(Purpose::View1, rows), drawn(Purpose::View2, rows)),
-                    Masks::Dependent => with_complement(drawn(Purpose::View1, rows)),
-                    Masks::Shared => with_complement(drawn(Purpose::View1, 1).repeat(rows)),
-                }
+                let keys = [Purpose::View1, Purpose::View2].map(|purpose| key.derive(purpose));
+                let masks = views.masks;
+                MaskBits::Native(NativeMasks { masks, keys, keep, counter, pairs: rows, words_of_pair: words })
             }
             Self::Authors(streams) => {
                 let mut mask = |keep: f64| {
@@ -154,21 +145,16 @@ impl RunStreams {
                     bits
                 };
                 let keep = 1.0 - views.masking_prob;
-                match views.masks {
+                MaskBits::Drawn(match views.masks {
                     Masks::Independent => {
                         let pairs: Vec<_> = (0..rows).map(|_| (mask(keep), mask(keep))).collect();
                         let (first, second): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-                        (first.concat(), second.concat())
+                        [first.concat(), second.concat()]
                     }
                     Masks::Dependent => with_complement((0..rows).flat_map(|_| mask(keep)).collect()),
                     Masks::Shared => with_complement(mask(keep).repeat(rows)),
-                }
+                })
             }
         }
     }
-}
-
-fn with_complement(first: Vec<u64>) -> MaskPair {
-    let second = first.iter().map(|word| !word).collect();
-    (first, second)
 }

@@ -4,6 +4,10 @@
 //! on CPU or CUDA, in single or double precision: it is the reference. [`crate::fused`] does the same arithmetic by
 //! hand-written kernels in single precision on the CPU. Each is tested against the other and against recorded numbers.
 
+mod masks;
+
+pub use masks::{MaskBits, NativeMasks, with_complement};
+
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -35,14 +39,12 @@ pub struct Member {
 }
 
 /// One batch of one run: which samples, and which of their entries each view keeps.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunBatch {
     /// Row of X for each of the B view pairs. (A sample that gives several pairs stands here several times.)
     pub rows: Vec<u32>,
-    /// Mask bits of view 1, `ceil(p / 64)` words for each pair; bit j of the words keeps entry j.
-    pub first: Vec<u64>,
-    /// Mask bits of view 2.
-    pub second: Vec<u64>,
+    /// Which entries the views keep.
+    pub masks: MaskBits,
 }
 
 impl RunBatch {
@@ -81,6 +83,12 @@ pub trait Engine: Send {
     /// One optimiser step, with everything that `train` asks to be done after it (EMA, normalisation, clamping).
     /// Returns each member's loss before the step.
     fn step(&mut self, batch: &Batch) -> Result<Vec<f64>>;
+
+    /// One step for each batch, as they come. Returns the losses, `(batches, R)`. An engine on another device is waited
+    /// for at the end only.
+    fn steps(&mut self, batches: &mut dyn Iterator<Item = Batch>) -> Result<Vec<Vec<f64>>> {
+        batches.map(|batch| self.step(&batch)).collect()
+    }
 
     /// Loss of each member on given views and its gradients by parameter name, nothing changed but batch-norm buffers.
     /// Only parameters that learn in this turn have a gradient.

@@ -55,8 +55,8 @@ impl Engine for FusedEngine {
         ensure!(batch.runs.len() == self.runs.len(), "{} batches for {} runs", batch.runs.len(), self.runs.len());
         let Self { network, work, runs } = self;
         let step = |(run, batch_of_run): (&mut Run, &RunBatch)| {
-            let RunBatch { rows, first, second } = batch_of_run;
-            views::mask_views(&run.x, run.p, rows, [first, second], batch.scale as f32, &mut work.views);
+            let RunBatch { rows, masks } = batch_of_run;
+            views::mask_views(&run.x, run.p, rows, &masks.words(), batch.scale as f32, &mut work.views);
             let loss = network.backpropagate(&mut run.parameters, batch.turn, work);
             std::mem::swap(&mut run.representation, network.representation(work));
             run.parameters.descend(batch.turn, run.train.lr);
@@ -119,6 +119,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        engine::MaskBits,
         fused::{
             reference,
             testing::{Draws, assert_close, finite_differences},
@@ -236,8 +237,7 @@ mod tests {
     fn batch(draws: &mut Draws, runs: usize, turn: Turn) -> Batch {
         let mut run = || RunBatch {
             rows: (0..BATCH).map(|_| (draws.bits() % 20) as u32).collect(),
-            first: (0..BATCH).map(|_| draws.bits()).collect(),
-            second: (0..BATCH).map(|_| draws.bits()).collect(),
+            masks: MaskBits::Drawn([0, 1].map(|_| (0..BATCH).map(|_| draws.bits()).collect())),
         };
         Batch { turn, scale: 2.0, runs: (0..runs).map(|_| run()).collect() }
     }
@@ -247,8 +247,8 @@ mod tests {
         let mut draws = Draws::new(14);
         let member = member(spec("{method: ncl-predictor, train: {lr: 0.25}}"), &mut draws);
         let batch = batch(&mut draws, 1, Turn::Online);
-        let RunBatch { rows, first, second } = &batch.runs[0];
-        let [x1, x2] = [first, second].map(|bits| {
+        let RunBatch { rows, masks } = &batch.runs[0];
+        let [x1, x2] = masks.words().map(|bits| {
             let entry = |(b, j)| if bits[b] >> j & 1 == 1 { 2.0 * member.x[(rows[b] as usize, j)] } else { 0.0 };
             vec![Array2::from_shape_fn((BATCH, 6), entry)]
         });

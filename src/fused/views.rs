@@ -20,7 +20,7 @@ const BLOCK: usize = 16;
 /// each of the batch's samples: bit j (of the words, counted on from the lowest of the first) keeps entry j, times
 /// `scale`.
 #[multiversion(targets("x86_64+avx2+fma"))]
-pub fn mask_views(x: &[f32], p: usize, rows: &[u32], masks: [&[u64]; 2], scale: f32, views: &mut [Matrix; 2]) {
+pub fn mask_views(x: &[f32], p: usize, rows: &[u32], masks: &[Vec<u64>; 2], scale: f32, views: &mut [Matrix; 2]) {
     views.iter_mut().for_each(|view| view.reshape(p, rows.len()));
     let [first, second] = views;
     for (block, rows) in rows.chunks(BLOCK).enumerate() {
@@ -32,7 +32,7 @@ pub fn mask_views(x: &[f32], p: usize, rows: &[u32], masks: [&[u64]; 2], scale: 
         for (j, views) in first.iter_mut().zip(second.iter_mut()).map(<[_; 2]>::from).enumerate() {
             if j % 32 == 0 {
                 let word = |i: usize| (columns.start + at(i)) * mask_words(p) + j / 64;
-                bits = masks.map(|words| from_fn(|i| (words[word(i)] >> (j % 64)) as u32));
+                bits = masks.each_ref().map(|words| from_fn(|i| (words[word(i)] >> (j % 64)) as u32));
             }
             let entries: [f32; BLOCK] = from_fn(|i| samples[i][j] * scale);
             for (view, bits) in views.into_iter().zip(&mut bits) {
@@ -66,7 +66,7 @@ mod tests {
             let words = mask_words(p);
             let masks: [Vec<u64>; 2] = from_fn(|_| (0..batch * words).map(|_| draws.bits()).collect());
             let mut views = Default::default();
-            mask_views(&x, p, &rows, [&masks[0], &masks[1]], 2.0, &mut views);
+            mask_views(&x, p, &rows, &masks, 2.0, &mut views);
             for (view, mask) in views.iter().zip(&masks) {
                 assert_eq!((view.rows(), view.columns()), (p, batch));
                 for j in 0..p {

@@ -224,7 +224,7 @@ impl Bernoulli {
     }
 
     /// What the folding starts from: all ones where alpha is 1, otherwise zeros.
-    fn start(self) -> u64 {
+    pub fn start(self) -> u64 {
         (self.numerator >> Self::DIGITS).wrapping_neg()
     }
 

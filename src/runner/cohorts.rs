@@ -4,14 +4,11 @@ use anyhow::Result;
 use indexmap::IndexMap;
 use tch::Device;
 
-use super::{Options, cost, engine::Chosen};
+use super::{Options, cost, engine::Chosen, gpu_memory};
 use crate::{spec::PlannedRun, train};
 
 /// Runs of a cohort on one CPU worker: enough to feed its core, few enough to spread over the workers.
 const CPU_COHORT: usize = 8;
-
-/// Runs trained side by side on a GPU.
-const GPU_COHORT: usize = 1024;
 
 /// Runs that fit together, for one worker.
 #[derive(Clone, Debug)]
@@ -51,7 +48,7 @@ pub fn group<'a>(
     }
     let mut groups = Vec::new();
     for ((engine, ..), runs) in fitting {
-        let limit = options.cohort.unwrap_or_else(|| default_limit(engine, device, runs.len(), workers));
+        let limit = options.cohort.unwrap_or_else(|| default_limit(engine, device, &runs, workers));
         groups.extend(runs.chunks(limit).map(|runs| Group { engine, runs: runs.to_vec() }));
     }
     groups.iter_mut().for_each(|group: &mut Group| group.runs.retain(|run| is_todo(run)));
@@ -61,11 +58,11 @@ pub fn group<'a>(
 }
 
 /// Runs of a cohort, of `runs` that fit together, where `--cohort` does not say.
-fn default_limit(engine: Chosen, device: Device, runs: usize, workers: usize) -> usize {
+fn default_limit(engine: Chosen, device: Device, runs: &[&PlannedRun], workers: usize) -> usize {
     match (engine, device) {
         // One run's batch fills a core's caches already.
         (Chosen::Fused, _) => 1,
-        (Chosen::Autograd, Device::Cpu) => runs.div_ceil(workers).clamp(1, CPU_COHORT),
-        (Chosen::Autograd, _) => GPU_COHORT,
+        (Chosen::Autograd, Device::Cuda(number)) => gpu_memory::cohort_limit(&runs[0].spec, number),
+        (Chosen::Autograd, _) => runs.len().div_ceil(workers).clamp(1, CPU_COHORT),
     }
 }

@@ -9,6 +9,7 @@ mod cost;
 mod device;
 mod engine;
 mod faults;
+mod gpu_memory;
 mod interrupt;
 mod progress;
 mod queue;

@@ -38,11 +38,7 @@ pub fn train(
     }
     for epoch in cohort.epoch() + 1..=spec.train.epochs {
         cohort.begin_epoch(epoch - 1);
-        let mut losses = Vec::with_capacity(batches); // (batches, R)
-        for k in 0..batches {
-            let batch = cohort.batch(k);
-            losses.push(engine.step(&batch)?);
-        }
+        let losses = engine.steps(&mut (0..batches).map(|k| cohort.batch(k)))?; // (batches, R)
         cohort.end_epoch();
         let rows = if is_due(&spec, epoch) { measure::rows(cohort, engine, epoch, Some(&losses))? } else { vec![] };
         if observe(epoch, rows).is_break() && epoch < spec.train.epochs {

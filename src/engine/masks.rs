@@ -1,0 +1,63 @@
+use crate::{
+    random::native::{Bernoulli, Key},
+    spec::Masks,
+};
+
+/// Mask bits of one run's batch: words as they were drawn, or the place from which they can be drawn on any device.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MaskBits {
+    /// Of view 1 and of view 2, `ceil(p / 64)` words for each pair of views; bit j of the words keeps entry j.
+    Drawn([Vec<u64>; 2]),
+    Native(NativeMasks),
+}
+
+impl MaskBits {
+    /// The words of both views.
+    pub fn words(&self) -> [Vec<u64>; 2] {
+        match self {
+            Self::Drawn(words) => words.clone(),
+            Self::Native(place) => place.words(),
+        }
+    }
+}
+
+/// Native draws are functions of their place, and this is the place of a batch's masks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NativeMasks {
+    pub masks: Masks,
+    /// Of view 1 and of view 2; the second is for independent views alone.
+    pub keys: [Key; 2],
+    pub keep: Bernoulli,
+    /// Place of the first word in the keys' sequences.
+    pub counter: u64,
+    /// Pairs of views in the batch.
+    pub pairs: usize,
+    /// `ceil(p / 64)`
+    pub words_of_pair: usize,
+}
+
+impl NativeMasks {
+    /// Words to draw for a view: one pair's serve all where they share a mask.
+    pub fn drawn(&self) -> usize {
+        self.words_of_pair * if self.masks == Masks::Shared { 1 } else { self.pairs }
+    }
+
+    fn words(&self) -> [Vec<u64>; 2] {
+        let draw = |key: Key| {
+            let mut out = vec![0; self.drawn()];
+            self.keep.fill(key, self.counter, &mut out);
+            out
+        };
+        match self.masks {
+            Masks::Independent => self.keys.map(draw),
+            Masks::Dependent => with_complement(draw(self.keys[0])),
+            Masks::Shared => with_complement(draw(self.keys[0]).repeat(self.pairs)),
+        }
+    }
+}
+
+/// A mask and its complement.
+pub fn with_complement(first: Vec<u64>) -> [Vec<u64>; 2] {
+    let second = first.iter().map(|word| !word).collect();
+    [first, second]
+}
