@@ -141,6 +141,7 @@ endif
 fuzz: setup ## Feed a million arbitrary inputs to every reader of files and flags (FUZZ=n)
 	@echo "== fuzzing with $(FUZZ) inputs each"
 	LANDSCAPE_FUZZ=$(FUZZ) cargo test --release --locked --test 'fuzz*'
+
 .PHONY: bench
 bench: build .venv-bench/ready ## Time a step beside PyTorch, JAX and the authors' code (AUTHORS_REPO=dir); how it grows
 	@echo "== timing (about a quarter of an hour; leave the machine alone)"

@@ -24,9 +24,8 @@ pub struct FusedEngine {
 struct Run {
     parameters: Parameters,
     train: TrainSpec,
-    /// Samples, `(n, p)` row-major.
-    x: Vec<f32>,
-    p: usize,
+    /// Samples, `(p, n)`.
+    x: Matrix,
     /// Of the last batch, `(m, B)`.
     representation: Matrix,
 }
@@ -56,7 +55,7 @@ impl Engine for FusedEngine {
         let Self { network, work, runs } = self;
         let step = |(run, batch_of_run): (&mut Run, &RunBatch)| {
             let RunBatch { rows, masks } = batch_of_run;
-            views::mask_views(&run.x, run.p, rows, &masks.words(), batch.scale as f32, &mut work.views);
+            views::mask_views(&run.x, rows, &masks.words(), batch.scale as f32, &mut work.views);
             let loss = network.backpropagate(&mut run.parameters, batch.turn, work);
             std::mem::swap(&mut run.representation, network.representation(work));
             run.parameters.descend(batch.turn, run.train.lr);
@@ -71,7 +70,11 @@ impl Engine for FusedEngine {
         ensure!(views.x1.len() == runs && views.x2.len() == runs, "one pair of views for each of {runs} runs");
         let pairs = views.x1.iter().zip(&views.x2);
         let gradient = |(run, (x1, x2)): (&mut Run, (&Array2<f64>, &Array2<f64>))| {
-            ensure!(x1.dim() == x2.dim() && x1.ncols() == run.p, "views of {} entries, two of one shape", run.p);
+            ensure!(
+                x1.dim() == x2.dim() && x1.ncols() == run.x.rows(),
+                "views of {} entries, two of one shape",
+                run.x.rows()
+            );
             self.work.views = [Matrix::from_samples(x1.view()), Matrix::from_samples(x2.view())];
             let loss = self.network.backpropagate(&mut run.parameters, turn, &mut self.work);
             std::mem::swap(&mut run.representation, self.network.representation(&mut self.work));
@@ -106,8 +109,7 @@ impl Run {
         Ok(Self {
             parameters: Parameters::new(layout, &member.state)?,
             train: spec.train.clone(),
-            x: member.x.iter().map(|&x| x as f32).collect(),
-            p: spec.data.p,
+            x: Matrix::from_samples(member.x.view()),
             representation: Matrix::default(),
         })
     }

@@ -55,14 +55,17 @@ impl RowProducts<'_> {
         let b: [_; P] = from_fn(|k| S::as_simd_f32s(self.b.row(j + k)));
         let vectors = a[0].0.len();
         // Slices of one known length, so that no access in the loop is checked.
-        let (a_vectors, b_vectors) = (a.map(|(row, _)| &row[..vectors]), b.map(|(row, _)| &row[..vectors]));
+        let a_vectors: [_; M] = from_fn(|k| &a[k].0[..vectors]);
+        let b_vectors: [_; P] = from_fn(|k| &b[k].0[..vectors]);
         let mut sums = [[simd.splat_f32s(0.0); P]; M];
         for v in 0..vectors {
-            add(simd, &mut sums, a_vectors.map(|row| row[v]), b_vectors.map(|row| row[v]));
+            add(simd, &mut sums, from_fn(|k| a_vectors[k][v]), from_fn(|k| b_vectors[k][v]));
         }
         if !a[0].1.is_empty() {
-            let load = |rest| simd.partial_load_f32s(rest);
-            add(simd, &mut sums, a.map(|(_, rest)| load(rest)), b.map(|(_, rest)| load(rest)));
+            // `from_fn` and not `map`, which the compiler does not inline into functions of other target features.
+            let a: [_; M] = from_fn(|k| simd.partial_load_f32s(a[k].1));
+            let b: [_; P] = from_fn(|k| simd.partial_load_f32s(b[k].1));
+            add(simd, &mut sums, a, b);
         }
         for (k, sums) in sums.into_iter().enumerate() {
             let c = &mut self.c[(i + k) * self.b.rows() + j..][..P];
