@@ -138,7 +138,8 @@ fn train(folder: &std::path::Path, epochs: usize, lr: f64) -> Vec<PathBuf> {
     let mut run = landscape();
     run.arg("run").arg(&file).arg("--results").arg(&results).args(["--jobs", "1", "--device", "cpu"]);
     run.args(sets.iter().flat_map(|set| ["--set", set])).assert().success();
-    let mut runs: Vec<_> = fs::read_dir(results.join("tiny")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = fs::read_dir(results.join("tiny")).unwrap().map(|entry| entry.unwrap().path());
+    let mut runs: Vec<_> = entries.filter(|path| path.join("summary.json").is_file()).collect();
     runs.sort();
     assert_eq!(runs.len(), 4);
     runs // CL seed 1, CL seed 2, NCL seed 1, NCL seed 2
