@@ -94,7 +94,7 @@ pub struct Computing {
     #[arg(long, default_value = "auto")]
     engine: EngineChoice,
 
-    /// Runs trained side by side in a cohort, at most [default: 1 fused, up to 8 on a CPU, 1024 on a GPU]
+    /// Runs trained side by side in a cohort, at most [default: 1 fused, up to 8 on a CPU, as many as its memory holds on a GPU]
     #[arg(long, value_name = "N")]
     cohort: Option<std::num::NonZero<usize>>,
 
