@@ -3,8 +3,8 @@
 
 pub mod authors;
 pub mod autograd;
-pub mod claims;
 pub mod bench;
+pub mod claims;
 pub mod cli;
 pub mod crosscheck;
 pub mod data;
@@ -24,6 +24,6 @@ pub mod report;
 pub mod runner;
 pub mod slices;
 pub mod spec;
-pub mod theory;
 pub mod statistics;
+pub mod theory;
 pub mod train;

@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand, no logic of its own.
 
 mod authors;
-mod claims;
 mod bench;
+mod claims;
 mod config;
 mod crosscheck;
 mod doctor;

@@ -52,7 +52,7 @@ impl RunBatch {
     pub fn views(&self, x: &Array2<f64>, scale: f64) -> [Array2<f64>; 2] {
         let p = x.ncols();
         let words = p.div_ceil(64);
-        [&self.first, &self.second].map(|bits| {
+        self.masks.words().map(|bits| {
             Array2::from_shape_fn((self.rows.len(), p), |(b, j)| {
                 let kept = bits[b * words + j / 64] >> (j % 64) & 1 == 1;
                 if kept { scale * x[[self.rows[b] as usize, j]] } else { 0.0 }

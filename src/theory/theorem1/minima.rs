@@ -216,6 +216,7 @@ fn shares(options: &Options, found: &[Vec<Vec<Descended>>], wide: &[Vec<Descende
         columns: 2,
         band: Band::Ci95,
         watermark: None,
+        ..Figure::default()
     }
 }
 

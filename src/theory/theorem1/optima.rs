@@ -171,5 +171,6 @@ fn figure(options: &Options, optima: &[(usize, Vec<Optimum>)]) -> Figure {
         columns: 2,
         band: Band::MinMax,
         watermark: None,
+        ..Figure::default()
     }
 }

@@ -106,5 +106,6 @@ fn figure(options: &Options, positions: &[f64], found: &[Along]) -> Figure {
         columns: 2,
         band: Band::MinMax,
         watermark: None,
+        ..Figure::default()
     }
 }

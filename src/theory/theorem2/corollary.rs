@@ -148,5 +148,6 @@ fn figure(options: &Options, recoveries: &[Recovery]) -> Figure {
         columns: 1,
         band: Band::Sem,
         watermark: None,
+        ..Figure::default()
     }
 }

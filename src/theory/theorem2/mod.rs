@@ -56,6 +56,7 @@ pub fn run(options: &Options, out: &Path, plots: &Path) -> Result<Report> {
         columns: 3,
         band: Band::MinMax,
         watermark: None,
+        ..Figure::default()
     };
     report.figure("dynamics", |path| dynamics.draw(path))?;
     samples::study(options, &mut report)?;

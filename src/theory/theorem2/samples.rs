@@ -139,5 +139,6 @@ fn figure(options: &Options, found: &Stochastically) -> Figure {
         columns: 2,
         band: Band::MinMax,
         watermark: None,
+        ..Figure::default()
     }
 }

@@ -113,5 +113,6 @@ fn figure(options: &Options, traces: &Traces) -> Figure {
         columns: 2,
         band: Band::MinMax,
         watermark: None,
+        ..Figure::default()
     }
 }

@@ -97,5 +97,6 @@ fn figure(options: &Options, found: &Sampled) -> Figure {
         columns: 2,
         band: Band::MinMax,
         watermark: None,
+        ..Figure::default()
     }
 }

@@ -214,5 +214,6 @@ fn figure(options: &Options, broken: &Broken, rates: &Rates) -> Figure {
         columns: 3,
         band: Band::Ci95,
         watermark: None,
+        ..Figure::default()
     }
 }
