@@ -20,7 +20,7 @@ pub use serve::{Kind, serve};
 
 use self::{
     floor::Work,
-    protocol::{Answer, Load, Request, Rows},
+    protocol::{Answer, Load, Request},
     report::{Report, Timing},
     side::{Launch, Side, allowed_cpus},
 };
@@ -176,17 +176,9 @@ impl Model {
         let mut cohort = Cohort::draw(&[Arc::new(spec.clone())])?;
         cohort.begin_epoch(0);
         let batch = cohort.batch(0);
-        let (x, run) = (cohort.members()[0].x.clone(), &batch.runs[0]);
-        let words = spec.data.p.div_ceil(64);
-        let view = |mask: &[u64]| -> Rows {
-            let entry = |b: usize, j: usize| {
-                let kept = mask[b * words + j / 64] >> (j % 64) & 1 == 1;
-                if kept { batch.scale * x[(run.rows[b] as usize, j)] } else { 0.0 }
-            };
-            (0..run.rows.len()).map(|b| (0..spec.data.p).map(|j| entry(b, j)).collect()).collect()
-        };
-        let [first, second] = run.masks.words();
-        let check = Request::Check { x1: view(&first), x2: view(&second), steps: CHECKED_STEPS };
+        let x = cohort.members()[0].x.clone();
+        let [x1, x2] = batch.runs[0].views(&x, batch.scale).map(|view| protocol::rows(view.view()));
+        let check = Request::Check { x1, x2, steps: CHECKED_STEPS };
         let (samples, state) = (protocol::rows(x.view()), protocol::nested(&cohort.members()[0].state));
         let sent = spec.clone();
         let load = move |runs| {

@@ -7,7 +7,7 @@ use multiversion::multiversion;
 
 use super::{
     Matrix, reduce,
-    unit_norm::{self, clear_clamped},
+    unit_norm::{self, clear_clamped, inverse_lengths},
 };
 
 /// `2 - 2 E <q, t>` (Eq. 6, 8, 15); with `normalize`, of unit representations. `gradient` is that of `q`.
@@ -57,7 +57,8 @@ struct Cosine {
 
 impl Cosine {
     fn of(q: &Matrix, t: &Matrix, floor: f32) -> Self {
-        let [inverse_q, inverse_t, cosine] = inverse_lengths_and_cosines(q, t, floor);
+        let (inverse_q, inverse_t) = (inverse_lengths(q, floor), inverse_lengths(t, floor));
+        let cosine = cosines(q, t, &inverse_q, &inverse_t);
         Self { inverse_q, inverse_t, cosine, floor }
     }
 
@@ -77,24 +78,19 @@ impl Cosine {
     }
 }
 
-/// `1 / max(|q|, floor)`, the same of `t`, and `<q, t>` times both, for every sample.
+/// `<q, t>` times both factors, for every sample.
 #[multiversion(targets("x86_64+avx2+fma"))]
-fn inverse_lengths_and_cosines(q: &Matrix, t: &Matrix, floor: f32) -> [Vec<f32>; 3] {
-    let [mut qq, mut tt, mut qt] = [0; 3].map(|_| vec![0.0f32; q.columns()]);
+fn cosines(q: &Matrix, t: &Matrix, factor_q: &[f32], factor_t: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0f32; q.columns()];
     for (q, t) in q.iter().zip(t.iter()) {
-        let products = qq.iter_mut().zip(tt.iter_mut()).zip(qt.iter_mut());
-        for (((qq, tt), qt), (&q, &t)) in products.zip(q.iter().zip(t)) {
-            *qq = q.mul_add(q, *qq);
-            *tt = t.mul_add(t, *tt);
-            *qt = q.mul_add(t, *qt);
+        for ((out, &q), &t) in out.iter_mut().zip(q).zip(t) {
+            *out = q.mul_add(t, *out);
         }
     }
-    for ((q, t), cosine) in qq.iter_mut().zip(tt.iter_mut()).zip(qt.iter_mut()) {
-        *q = unit_norm::inverse(*q, floor);
-        *t = unit_norm::inverse(*t, floor);
-        *cosine *= *q * *t;
+    for ((out, &q), &t) in out.iter_mut().zip(factor_q).zip(factor_t) {
+        *out *= q * t;
     }
-    [qq, tt, qt]
+    out
 }
 
 /// `out = a f - b g` with a factor for each sample.

@@ -7,22 +7,25 @@ use super::Matrix;
 /// Shorter samples are divided by this instead of their length.
 pub const EPSILON: f32 = 1e-12;
 
-/// `1 / max(|v|, floor)` from the square of the length.
-#[inline(always)]
-pub fn inverse(square: f32, floor: f32) -> f32 {
-    1.0 / square.sqrt().max(floor)
+/// `1 / max(|v|, floor)` for each sample (column) of `v` `(m, B)`.
+#[multiversion(targets("x86_64+avx2+fma"))]
+pub fn inverse_lengths(v: &Matrix, floor: f32) -> Vec<f32> {
+    let mut lengths = vec![0.0f32; v.columns()];
+    for row in v.iter() {
+        for (square, &v) in lengths.iter_mut().zip(row) {
+            *square = v.mul_add(v, *square);
+        }
+    }
+    for length in &mut lengths {
+        *length = 1.0 / length.sqrt().max(floor);
+    }
+    lengths
 }
 
 /// `u = v / max(|v|, 1e-12)`, into the columns of `u` from `first` on. Returns the inverse lengths for [`backward`].
 #[multiversion(targets("x86_64+avx2+fma"))]
 pub fn forward(v: &Matrix, u: &mut Matrix, first: usize) -> Vec<f32> {
-    let mut inverse = vec![0.0f32; v.columns()];
-    for row in v.iter() {
-        for (square, &v) in inverse.iter_mut().zip(row) {
-            *square = v.mul_add(v, *square);
-        }
-    }
-    inverse.iter_mut().for_each(|square| *square = self::inverse(*square, EPSILON));
+    let inverse = inverse_lengths(v, EPSILON);
     for (u, v) in u.iter_mut().zip(v.iter()) {
         for ((u, &v), &inverse) in u[first..].iter_mut().zip(v).zip(&inverse) {
             *u = v * inverse;
