@@ -297,7 +297,9 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_stops_the_sweep_and_leaves_what_is_recorded() {
-    let bench = Bench::new(&TINY.replace("seeds: 1..4", "seeds: 1..40").replace("epochs: 6", "epochs: 400"));
+    // What finishes within a second is recorded together: runs long enough that the disk is full before all have begun.
+    let long = TINY.replace("seeds: 1..4", "seeds: 1..40").replace("epochs: 6", "epochs: 8000");
+    let bench = Bench::new(&long.replace("  model:", "  metrics: { every: 20, detail_every: 2000 }\n  model:"));
     let results = bench.path("results");
     let Some(disk) = SmallDisk::mount(&results, "512k") else {
         eprintln!("skipped: a file system can be mounted by root only");
