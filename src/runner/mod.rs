@@ -1,8 +1,8 @@
 //! Running many runs: which are still to do, how they are grouped, on which device, and what the user sees meanwhile.
 //!
-//! A [`run`] of a sweep hands groups of runs ([`cohorts`]) through a [`queue`], on which other processes in the same folder
-//! look too, to its workers; each [trains](training) a cohort, saves it now and then, and records what is finished.
-//! [`faults`] says what happens when something goes wrong, [`interrupt`] what a signal does.
+//! A [`run`] of a sweep hands groups of runs (`cohorts`) through a `queue`, on which other processes in the same folder
+//! look too, to its workers; each trains a cohort (`training`), saves it now and then, and records what is finished.
+//! `faults` says what happens when something goes wrong, `interrupt` what a signal does.
 
 mod cohorts;
 mod cost;
