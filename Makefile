@@ -157,6 +157,10 @@ BENCH_FLAGS = --python .venv-bench/bin/python $(if $(AUTHORS_REPO),--authors-rep
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
 	@touch $@
 
+.PHONY: test-slurm
+test-slurm: build ## Send a sweep through a scratch Slurm, requeue it in the middle, compare (needs root; a minute)
+	@LANDSCAPE="$${CARGO_TARGET_DIR:-target}/release/landscape" bash scripts/slurm/test.sh
+
 .PHONY: lint
 lint: setup ## Check formatting, clippy and the documentation's links
 	cargo fmt --check

@@ -6,6 +6,7 @@ pub mod autograd;
 pub mod bench;
 pub mod claims;
 pub mod cli;
+pub mod cluster;
 pub mod crosscheck;
 pub mod data;
 pub mod engine;

@@ -18,7 +18,7 @@ use contrastive_landscape::{
     engine::{Batch, Engine, Member, Turn, Views},
     models::StateDict,
     record::{self, Summary, Workspace, read_run},
-    runner::{Chosen, DeviceChoice, EngineChoice, Interrupt, Interrupted, Options, run, run_with},
+    runner::{Chosen, DeviceChoice, EngineChoice, Interrupted, Options, run, run_with},
     spec::{PlannedRun, resolve, run_id},
 };
 use ndarray::{Array2, ArrayD};
@@ -93,15 +93,12 @@ fn plan(seeds: std::ops::RangeInclusive<u64>) -> Vec<PlannedRun> {
 
 fn options(results: &Path) -> Options {
     Options {
-        results: results.into(),
         jobs: 1,
         cohort: Some(8),
         device: DeviceChoice::Cpu,
         engine: EngineChoice::Autograd,
-        force: false,
-        resume: true,
         checkpoint_every: Duration::ZERO,
-        interrupt: Interrupt::default(),
+        ..Options::new(results)
     }
 }
 

@@ -1,11 +1,11 @@
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
 use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
     input_error,
-    runner::{DeviceChoice, EngineChoice, Interrupt, Options},
+    runner::{DeviceChoice, EngineChoice, Options, ProgressMode},
     spec::unknown,
 };
 
@@ -75,18 +75,17 @@ fn names() -> Vec<&'static str> {
 fn train(script: Script, line: &CommandLine) -> Result<()> {
     let plan = authors::plan(script, line)?;
     let todo = plan.todo(line.ours.force)?;
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let options = Options {
-        results: plan.results.clone(),
-        jobs: line.ours.jobs.map_or_else(cores, std::num::NonZero::get),
+    let mut options = Options {
         device: line.ours.device.unwrap_or(DeviceChoice::Cpu),
         engine: line.ours.engine.unwrap_or(EngineChoice::Autograd),
-        cohort: None,
         force: true,
         resume: !line.ours.force,
-        checkpoint_every: Duration::from_secs(30),
-        interrupt: Interrupt::default(),
+        progress: ProgressMode::Auto,
+        ..Options::new(&plan.results)
     };
+    if let Some(jobs) = line.ours.jobs {
+        options.jobs = jobs.get();
+    }
     let kept = plan.runs.len() - todo.len();
     if kept > 0 {
         eprintln!("{kept} of {} runs are recorded with these settings already", plan.runs.len());

@@ -1,10 +1,14 @@
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use super::{
     options::{Computing, Settings},
     plot::Look,
-    run::train,
+    run::train_share,
 };
+use crate::runner::ProgressMode;
+
 /// Train what is missing and draw every figure and table of the given experiments
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,14 +25,20 @@ pub struct Args {
 impl Args {
     pub fn execute(self) -> Result<()> {
         let plans = self.settings.plans()?;
-        let runs: Vec<_> = plans.iter().flat_map(|(_, runs)| runs.clone()).collect();
-        train(&runs, &self.computing.options(self.settings.results.clone()))?;
-        let drawing = self.look.drawing(&self.settings);
-        for (experiment, runs) in &plans {
-            for path in drawing.draw(experiment, runs)? {
-                println!("{}", path.display());
-            }
-        }
+        train_share(&plans, &self.settings, &self.computing)?;
+        let drawn = self.look.drawing(&self.settings).draw_recorded(&plans)?;
+        print_paths(&drawn.files, self.computing.progress);
+        // The other shards are not done: the last of them draws.
+        drawn.missing.iter().for_each(|what| eprintln!("not drawn yet: {what}"));
         Ok(())
+    }
+}
+
+fn print_paths(paths: &[PathBuf], progress: ProgressMode) {
+    for path in paths {
+        match progress {
+            ProgressMode::Json => println!("{}", serde_json::json!({ "event": "drawn", "path": path })),
+            _ => println!("{}", path.display()),
+        }
     }
 }

@@ -14,6 +14,8 @@ mod report;
 mod results;
 mod run;
 mod slice;
+mod slurm;
+mod status;
 mod theory;
 
 use std::process::ExitCode;
@@ -46,6 +48,8 @@ enum Command {
     Results(results::Args),
     Slice(slice::Args),
     Theory(theory::Args),
+    Status(status::Args),
+    Slurm(slurm::Args),
     Doctor(doctor::Args),
     Bench(bench::Args),
     #[command(hide = true)]
@@ -70,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::Results(args) => args.execute(),
         Command::Slice(args) => args.execute(),
         Command::Theory(args) => args.execute(),
+        Command::Status(args) => args.execute(),
+        Command::Slurm(args) => args.execute(),
         Command::Doctor(args) => args.execute(),
         Command::Bench(args) => args.execute(),
         Command::BenchSide(args) => args.execute(),

@@ -7,7 +7,8 @@ use serde_yaml::Value;
 
 use crate::{
     input_error,
-    runner::{self, DeviceChoice, EngineChoice},
+    logs::Logging,
+    runner::{self, DeviceChoice, EngineChoice, IndexChoice, ProgressMode, ShardChoice, Share},
     spec::{Experiment, Overrides, PlannedRun, Seeds, plan_all},
 };
 
@@ -16,7 +17,7 @@ use crate::{
 pub struct Settings {
     /// Experiment files
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
 
     /// Change a setting of every run; may be given several times
     #[arg(long = "set", value_name = "PATH=VALUE")]
@@ -46,6 +47,16 @@ impl Settings {
     /// The experiments and their runs.
     pub fn plans(&self) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
         plan_all(&self.files, &self.overrides()?)
+    }
+
+    /// The flags that change the experiments, for another command line.
+    pub fn changes(&self) -> Vec<String> {
+        let Self { files: _, sets, seeds, dtype, quick, results: _ } = self;
+        let mut flags: Vec<String> = sets.iter().flat_map(|set| pair("--set", set)).collect();
+        flags.extend(seeds.iter().flat_map(|seeds| pair("--seeds", seeds)));
+        flags.extend(dtype.iter().flat_map(|dtype| pair("--dtype", dtype)));
+        flags.extend(quick.then(|| "--quick".into()));
+        flags
     }
 
     /// The command line as layers of settings; `--set` comes last and wins.
@@ -82,10 +93,33 @@ pub fn experiment_files(folders: &[&str]) -> Result<Vec<PathBuf>> {
 /// How to compute.
 #[derive(Debug, clap::Args)]
 pub struct Computing {
+    #[command(flatten)]
+    training: Training,
+
     /// Cohorts trained at the same time [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZero<usize>>,
 
+    /// Train part I of N, dealt by estimated cost: the same parts on every machine. `slurm` for the task of a job array
+    #[arg(long, value_name = "I/N", conflicts_with = "index")]
+    shard: Option<ShardChoice>,
+
+    /// Train one run, by its number in --dry-run. `slurm` for $SLURM_ARRAY_TASK_ID
+    #[arg(long, value_name = "K")]
+    index: Option<IndexChoice>,
+
+    /// Run again what is recorded already, and from the start
+    #[arg(long)]
+    force: bool,
+
+    /// auto (a bar on a terminal, else plain), bar, plain, json (a line for each event, on stdout) or none
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressMode,
+}
+
+/// How runs are trained and logged, wherever that happens.
+#[derive(Debug, clap::Args)]
+pub struct Training {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
@@ -102,9 +136,13 @@ pub struct Computing {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
     checkpoint_every: Duration,
 
-    /// Run again what is recorded already, and from the start
-    #[arg(long)]
-    force: bool,
+    /// Write live logs too: tensorboard
+    #[arg(long, value_name = "FORMAT", value_parser = ["tensorboard"])]
+    log: Option<String>,
+
+    /// Folder of live logs, `DIR/<experiment>/<run>/`
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    log_dir: PathBuf,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -112,20 +150,53 @@ fn seconds(text: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| format!("`{text}` is not a number of seconds, such as 30"))
 }
 
+/// A flag and its value, for another command line.
+pub fn pair(flag: &str, value: impl std::fmt::Display) -> [String; 2] {
+    [flag.into(), value.to_string()]
+}
+
 impl Computing {
+    /// The part of the plan that this process trains.
+    pub fn share(&self) -> Result<Share> {
+        Share::choose(self.shard, self.index)
+    }
+
     /// The runner's options.
     pub fn options(&self, results: PathBuf) -> runner::Options {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let Training { device, engine, cohort, checkpoint_every, log, log_dir } = &self.training;
+        let default = runner::Options::new(results);
         runner::Options {
-            results,
-            jobs: self.jobs.map_or_else(cores, std::num::NonZero::get),
-            cohort: self.cohort.map(std::num::NonZero::get),
-            device: self.device,
-            engine: self.engine,
+            jobs: self.jobs.map_or(default.jobs, std::num::NonZero::get),
+            cohort: cohort.map(std::num::NonZero::get),
+            device: *device,
+            engine: *engine,
             force: self.force,
             resume: !self.force,
-            checkpoint_every: self.checkpoint_every,
-            interrupt: runner::Interrupt::default(),
+            checkpoint_every: *checkpoint_every,
+            progress: self.progress,
+            logging: Logging { tensorboard: log.as_ref().map(|_| log_dir.clone()) },
+            ..default
+        }
+    }
+}
+
+impl Training {
+    /// These flags, for another command line.
+    pub fn flags(&self) -> Vec<String> {
+        let Self { device, engine, cohort, checkpoint_every, log, log_dir } = self;
+        let mut flags = [pair("--device", device), pair("--engine", engine)].concat();
+        flags.extend(cohort.iter().flat_map(|runs| pair("--cohort", runs)));
+        flags.extend(pair("--checkpoint-every", checkpoint_every.as_secs_f64()));
+        if let Some(format) = log {
+            flags.extend([pair("--log", format), pair("--log-dir", log_dir.display())].concat());
+        }
+        flags
+    }
+
+    /// Asks for a CUDA device where nothing else was asked for.
+    pub fn prefer_cuda(&mut self) {
+        if self.device == DeviceChoice::Auto {
+            self.device = DeviceChoice::Cuda(0);
         }
     }
 }

@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use super::options::Settings;
+use super::options::{Settings, pair};
 use crate::{
-    figures::{self, Drawing},
+    figures::{self, Drawing, Drawn},
     plots::Band,
 };
 
@@ -63,6 +63,14 @@ pub struct Look {
 }
 
 impl Look {
+    /// These flags, for another command line.
+    pub fn flags(&self) -> Vec<String> {
+        let Self { band, svg, plots } = self;
+        let mut flags = [pair("--band", band), pair("--plots", plots.display())].concat();
+        flags.extend(svg.then(|| "--svg".into()));
+        flags
+    }
+
     pub fn drawing(self, settings: &Settings) -> Drawing {
         Drawing {
             results: settings.results.clone(),
@@ -86,16 +94,14 @@ impl Args {
                 let Experiments { settings, look, overlay } = self.experiments;
                 let plans = settings.plans()?;
                 let drawing = look.drawing(&settings);
-                let mut drawn = Vec::new();
-                match overlay {
-                    Some(name) => drawn.extend(drawing.overlay(&name, &plans)?),
-                    None => {
-                        for (experiment, runs) in &plans {
-                            drawn.extend(drawing.draw(experiment, runs)?);
-                        }
-                    }
+                let drawn = match overlay {
+                    Some(name) => Drawn { files: drawing.overlay(&name, &plans)?, missing: vec![] },
+                    None => drawing.draw_recorded(&plans)?,
+                };
+                drawn.files.iter().for_each(|path| println!("{}", path.display()));
+                if !drawn.missing.is_empty() {
+                    bail!("not drawn; train them first: {}", drawn.missing.join("; "));
                 }
-                drawn.iter().for_each(|path| println!("{}", path.display()));
             }
         }
         Ok(())

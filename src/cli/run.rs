@@ -1,10 +1,12 @@
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 
 use super::options::{Computing, Settings};
 use crate::{
     record,
     runner::{self, Options},
-    spec::PlannedRun,
+    spec::{Experiment, PlannedRun},
 };
 
 /// Train every run of the given experiments that is not recorded yet
@@ -24,13 +26,28 @@ pub struct Args {
 impl Args {
     pub fn execute(self) -> Result<()> {
         let plans = self.settings.plans()?;
-        let runs: Vec<PlannedRun> = plans.into_iter().flat_map(|(_, runs)| runs).collect();
-        let options = self.computing.options(self.settings.results.clone());
         if self.dry_run {
-            return dry_run(&runs, &options);
+            return dry_run(&plans, &self.settings, &self.computing);
         }
-        train(&runs, &options)
+        train_share(&plans, &self.settings, &self.computing)
     }
+}
+
+/// Trains this process's part of the plans, and leaves the plans beside the results.
+pub fn train_share(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {
+    let runs = runner::whole_plan(plans);
+    let places = computing.share()?.places(&runs)?;
+    if places.len() < runs.len() {
+        eprintln!("{} of the {} runs are this part's", places.len(), runs.len());
+    }
+    for (experiment, runs) in plans {
+        // What it is for, `landscape status`, can do without.
+        if let Err(error) = runner::plan(&experiment.name, runs, &settings.changes()).write(&settings.results) {
+            log::warn!("{error:#}");
+        }
+    }
+    let mine: Vec<PlannedRun> = places.into_iter().map(|place| runs[place].clone()).collect();
+    train(&mine, &computing.options(settings.results.clone()))
 }
 
 /// Failures that are told one by one.
@@ -71,15 +88,20 @@ pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn dry_run(runs: &[PlannedRun], options: &Options) -> Result<()> {
+fn dry_run(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {
+    let runs = runner::whole_plan(plans);
+    let options = computing.options(settings.results.clone());
+    let places = computing.share()?.places(&runs)?;
     let (mut recorded, mut work) = (0, 0.0);
-    for run in runs {
+    for &place in &places {
+        let run = &runs[place];
         let done = record::is_recorded(&options.results, run) && !options.force;
         recorded += usize::from(done);
         work += if done { 0.0 } else { runner::work(&run.spec) };
         let state = if done { "recorded" } else { "to train" };
-        println!("{state}  {}/{}  {}", run.experiment, run.id, runner::steps_text(&run.spec));
+        println!("{:>5}  {state}  {}/{}  {}", place + 1, run.experiment, run.id, runner::steps_text(&run.spec));
     }
-    println!("{} runs, {recorded} recorded, {:.1} TFLOP of work left", runs.len(), work / 1e12);
+    let left = runner::human_time(Duration::try_from_secs_f64(work).unwrap_or(Duration::MAX));
+    println!("{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", places.len());
     Ok(())
 }

@@ -33,6 +33,15 @@ pub struct Drawing {
     pub quick: bool,
 }
 
+/// What came of drawing several experiments.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    /// The files written.
+    pub files: Vec<PathBuf>,
+    /// What was not drawn: experiments with runs that are not recorded.
+    pub missing: Vec<String>,
+}
+
 /// Runs of one setting: they differ in the seed only.
 struct Series {
     label: String,
@@ -41,6 +50,25 @@ struct Series {
 }
 
 impl Drawing {
+    /// Draws each experiment whose runs are all recorded, and says what the others lack.
+    pub fn draw_recorded(&self, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<Drawn> {
+        let mut drawn = Drawn::default();
+        for (experiment, runs) in plans {
+            let mut absent = runs.iter().filter(|run| !is_recorded(&self.results, run));
+            match absent.next() {
+                None => drawn.files.extend(self.draw(experiment, runs)?),
+                Some(first) => drawn.missing.push(format!(
+                    "{}: {} of {} runs are not recorded, {} the first of them",
+                    experiment.name,
+                    1 + absent.count(),
+                    runs.len(),
+                    first.id
+                )),
+            }
+        }
+        Ok(drawn)
+    }
+
     /// Draws the experiment's figures and tables from its recorded runs, and names the files written.
     pub fn draw(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
         let mut files = self.draw_sweep(experiment, runs)?;

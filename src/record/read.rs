@@ -74,7 +74,7 @@ pub fn read_run(folder: &Path) -> Result<RunRecord> {
         let path = folder.join(name);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let spec = serde_yaml::from_str(&text("spec.yaml")?)
+    let spec = RunSpec::from_yaml(text("spec.yaml")?.as_bytes())
         .with_context(|| format!("{} is not the spec of a run", folder.join("spec.yaml").display()))?;
     let summary = serde_json::from_str(&text("summary.json")?)
         .with_context(|| format!("{} is not the summary of a run", folder.join("summary.json").display()))?;

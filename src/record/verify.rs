@@ -17,7 +17,7 @@ pub fn faults(folder: &Path) -> Vec<String> {
             faults.push(format!("{error:#}"));
         }
     };
-    let spec = read::<RunSpec>(folder, "spec.yaml", |text| Ok(serde_yaml::from_slice(text)?));
+    let spec = read(folder, "spec.yaml", RunSpec::from_yaml);
     let summary = read::<Summary>(folder, "summary.json", |text| Ok(serde_json::from_slice(text)?));
     match (&spec, &summary) {
         (Ok(spec), Ok(summary)) => {

@@ -1,4 +1,4 @@
-use std::{str::FromStr, sync::LazyLock};
+use std::{fmt, str::FromStr, sync::LazyLock};
 
 use anyhow::Result;
 use tch::{Cuda, Device};
@@ -32,6 +32,16 @@ impl FromStr for DeviceChoice {
     }
 }
 
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
 impl DeviceChoice {
     /// The device itself. Asking for a CUDA device that is not there is an error, never a silent fall-back.
     pub fn resolve(self) -> Result<Device> {
@@ -40,16 +50,23 @@ impl DeviceChoice {
             Self::Auto => Ok(if cuda_status().is_ok() { Device::Cuda(0) } else { Device::Cpu }),
             Self::Cuda(number) => match cuda_status() {
                 Ok(devices) if number < devices => Ok(Device::Cuda(number)),
-                Ok(devices) => {
-                    Err(input_error!("--device cuda:{number}: there are {devices} CUDA devices, numbered from 0"))
-                }
-                Err(reason) => Err(input_error!("--device cuda: {reason}")),
+                Ok(devices) => Err(input_error!(
+                    "--device cuda:{number}: there are {devices} CUDA devices{}, numbered from 0",
+                    visible_devices()
+                )),
+                Err(reason) => Err(input_error!("--device cuda: {reason}{}", visible_devices())),
             },
         }
     }
 }
 
-/// Number of CUDA devices, or why there are none.
+/// What narrows the devices down, for messages: CUDA shows a process the devices that `CUDA_VISIBLE_DEVICES` lists, and
+/// numbers those from 0.
+fn visible_devices() -> String {
+    std::env::var("CUDA_VISIBLE_DEVICES").map_or(String::new(), |list| format!(" (CUDA_VISIBLE_DEVICES={list})"))
+}
+
+/// Number of CUDA devices that this process may see, or why there are none.
 ///
 /// The linker drops libtorch's CUDA half, which nothing refers to by name; it is loaded here, and only where an NVIDIA
 /// driver is present.

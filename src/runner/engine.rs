@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use anyhow::Result;
 use tch::Device;
@@ -32,6 +32,16 @@ impl FromStr for EngineChoice {
             "fused" => Ok(Self::Fused),
             _ => Err(format!("`{text}` is not an engine; valid: auto, autograd, fused")),
         }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Autograd => "autograd",
+            Self::Fused => "fused",
+        })
     }
 }
 

@@ -14,14 +14,19 @@ mod interrupt;
 mod progress;
 mod queue;
 mod recording;
+mod shard;
+mod slurm_task;
+mod status;
 mod sweep;
 mod training;
 
-pub use cost::{steps_text, work};
+pub use cost::{steps_text, work, work_units};
 pub use device::{DeviceChoice, cuda_status};
 pub use engine::{Chosen, EngineChoice, build};
 pub use interrupt::{Interrupt, Interrupted, Signals};
-pub use progress::human_time;
+pub use progress::{ProgressMode, human_time};
+pub use shard::{IndexChoice, Shard, ShardChoice, Share, deal, whole_plan};
+pub use status::{RunState, SweepStatus, plan};
 pub use sweep::{Build, Failure, Options, Outcome, run, run_with};
 
 fn lock<T: ?Sized>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

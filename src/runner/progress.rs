@@ -1,21 +1,68 @@
-//! What the user sees while runs are trained: one bar with the time left on a terminal, plain lines elsewhere.
+//! What the user sees while runs are trained: one bar with the time left on a terminal, plain lines elsewhere, and lines
+//! of JSON for programs.
 
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
+    str::FromStr,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
-/// Progress of a whole sweep, in units of arithmetic.
+use crate::logs;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProgressMode {
+    /// A bar where stderr is a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar on stderr.
+    Bar,
+    /// A line on stderr as runs finish, at most one in ten seconds.
+    Plain,
+    /// A JSON object a line on stdout: `start`, `progress` (at most one a second), `finished`, `failed`, `end`.
+    Json,
+    None,
+}
+
+impl ProgressMode {
+    const NAMES: [(Self, &'static str); 5] =
+        [(Self::Auto, "auto"), (Self::Bar, "bar"), (Self::Plain, "plain"), (Self::Json, "json"), (Self::None, "none")];
+}
+
+impl FromStr for ProgressMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mode = Self::NAMES.iter().find(|(_, name)| *name == text).map(|(mode, _)| *mode);
+        mode.ok_or_else(|| format!("`{text}` is not a way to show progress; valid: auto, bar, plain, json, none"))
+    }
+}
+
+impl std::fmt::Display for ProgressMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = Self::NAMES.iter().find(|(mode, _)| mode == self).map_or("auto", |(_, name)| name);
+        f.write_str(name)
+    }
+}
+
+/// Progress of a whole sweep, in units of work.
 pub struct Progress {
-    bar: ProgressBar,
+    shown: Shown,
     total: f64,
     runs: usize,
     start: Instant,
     state: Mutex<State>,
-    terminal: bool,
+}
+
+enum Shown {
+    Bar(ProgressBar),
+    Plain,
+    Json,
+    None,
 }
 
 struct State {
@@ -23,6 +70,7 @@ struct State {
     /// Of `done`, what was done before this sweep or by others.
     found: f64,
     finished: usize,
+    failed: usize,
     printed: Instant,
 }
 
@@ -30,22 +78,25 @@ struct State {
 const TICKS: f64 = 10_000.0;
 
 impl Progress {
-    /// For `runs` runs of `total` work.
-    pub fn new(runs: usize, total: f64) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(TICKS as u64), target);
-        let style = ProgressStyle::with_template("{bar:32} {percent:>3}%  {msg}").expect("a fixed template");
-        bar.set_style(style);
+    /// For `runs` runs of `total` work; `kept` more were recorded before.
+    pub fn new(mode: ProgressMode, runs: usize, kept: usize, total: f64) -> Self {
+        let shown = match mode {
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Shown::Bar(bar()),
+            ProgressMode::Bar => Shown::Bar(bar()),
+            ProgressMode::Auto | ProgressMode::Plain => Shown::Plain,
+            ProgressMode::Json => Shown::Json,
+            ProgressMode::None => Shown::None,
+        };
         let now = Instant::now();
-        Self {
-            bar,
+        let progress = Self {
+            shown,
             total,
             runs,
             start: now,
-            state: Mutex::new(State { done: 0.0, found: 0.0, finished: 0, printed: now }),
-            terminal,
-        }
+            state: Mutex::new(State { done: 0.0, found: 0.0, finished: 0, failed: 0, printed: now }),
+        };
+        progress.print(json!({ "event": "start", "runs": runs, "recorded": kept }));
+        progress
     }
 
     /// Work done since the last call, by any worker.
@@ -62,48 +113,93 @@ impl Progress {
         let mut state = self.lock();
         state.done += work;
         state.found += found;
-        self.bar.set_position((self.share(&state) * TICKS) as u64);
-        self.bar.set_message(format!("{}/{} runs, {} left", state.finished, self.runs, self.left(&state)));
-    }
-
-    fn share(&self, state: &State) -> f64 {
-        (state.done / self.total).clamp(0.0, 1.0)
+        match &self.shown {
+            Shown::Bar(bar) => {
+                let left = self.left(&state).map_or("estimating the time".into(), human_time);
+                bar.set_position((self.share(&state) * TICKS) as u64);
+                bar.set_message(format!("{}/{} runs, {left} left", state.finished, self.runs));
+            }
+            Shown::Json if state.printed.elapsed() >= Duration::from_secs(1) => {
+                state.printed = Instant::now();
+                self.print(json!({
+                    "event": "progress",
+                    "share": self.share(&state),
+                    "finished": state.finished,
+                    "failed": state.failed,
+                    "runs": self.runs,
+                    "seconds": self.start.elapsed().as_secs_f64(),
+                    "seconds_left": self.left(&state).map(|left| left.as_secs_f64()),
+                }));
+            }
+            Shown::Json | Shown::Plain | Shown::None => {}
+        }
     }
 
     /// A run has been recorded.
-    pub fn finished(&self, what: &str) {
+    pub fn finished(&self, run: &str) {
         let mut state = self.lock();
         state.finished += 1;
         let last = state.finished == self.runs;
-        if !self.terminal && (last || state.printed.elapsed() > Duration::from_secs(10)) {
-            state.printed = Instant::now();
-            let share = self.share(&state);
-            let left = if last {
-                format!("took {}", human_time(self.start.elapsed()))
-            } else {
-                format!("{} left", self.left(&state))
-            };
-            eprintln!("{}/{} runs, {:.0}%, {left}: {what}", state.finished, self.runs, 100.0 * share);
+        match self.shown {
+            Shown::Plain if last || state.printed.elapsed() > Duration::from_secs(10) => {
+                state.printed = Instant::now();
+                let time = match self.left(&state) {
+                    _ if last => format!("took {}", human_time(self.start.elapsed())),
+                    Some(left) => format!("{} left", human_time(left)),
+                    None => "estimating the time".into(),
+                };
+                eprintln!("{}/{} runs, {:.0}%, {time}: {run}", state.finished, self.runs, 100.0 * self.share(&state));
+            }
+            Shown::Json => self.print(json!({ "event": "finished", "run": run, "finished": state.finished })),
+            Shown::Bar(_) | Shown::Plain | Shown::None => {}
         }
+    }
+
+    /// A run has failed.
+    pub fn failed(&self, run: &str, error: &str) {
+        self.lock().failed += 1;
+        self.print(json!({ "event": "failed", "run": run, "error": error }));
     }
 
     /// Takes the bar away.
     pub fn close(&self) {
-        self.bar.finish_and_clear();
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+        let state = self.lock();
+        let seconds = self.start.elapsed().as_secs_f64();
+        self.print(
+            json!({ "event": "end", "finished": state.finished, "failed": state.failed, "runs": self.runs, "seconds": seconds }),
+        );
     }
 
-    fn left(&self, state: &State) -> String {
+    fn print(&self, event: serde_json::Value) {
+        if let Shown::Json = self.shown {
+            // A reader that has gone away must not end the sweep.
+            let _ = writeln!(std::io::stdout(), "{event}");
+        }
+    }
+
+    fn share(&self, state: &State) -> f64 {
+        if self.total > 0.0 { (state.done / self.total).clamp(0.0, 1.0) } else { 1.0 }
+    }
+
+    /// Time left, once enough has been seen to tell.
+    fn left(&self, state: &State) -> Option<Duration> {
         let elapsed = self.start.elapsed();
         let (here, left) = (state.done - state.found, (self.total - state.done).max(0.0));
-        if here < 0.002 * self.total || elapsed < Duration::from_secs(2) {
-            return "estimating the time".into();
-        }
-        human_time(elapsed.mul_f64(left / here))
+        let known = here >= 0.002 * self.total && elapsed >= Duration::from_secs(2) && here > 0.0;
+        known.then(|| elapsed.mul_f64(left / here))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:32} {percent:>3}%  {msg}").expect("a fixed template");
+    logs::bars().add(ProgressBar::new(TICKS as u64).with_style(style))
 }
 
 /// `47 s`, `12 min`, `3 h 20 min`

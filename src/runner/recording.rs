@@ -44,7 +44,7 @@ impl Sweep<'_> {
             for ((run, finished), answer) in runs.into_iter().zip(answers) {
                 match answer {
                     Ok(()) => {
-                        self.progress.finished(&format!("{}/{}", run.experiment, run.id));
+                        self.progress.finished(&run.to_string());
                         self.note(|outcome| {
                             outcome.trained += 1;
                             outcome.diverged += usize::from(finished.log.diverged_at().is_some());

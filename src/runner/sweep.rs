@@ -8,12 +8,14 @@ use super::{
     DeviceChoice, EngineChoice, cohorts, cost,
     engine::{Chosen, build},
     interrupt::{Interrupt, Interrupted},
-    progress::Progress,
+    progress::{Progress, ProgressMode},
     queue::{Held, Next, Queue, Work},
     recording::Done,
+    training::device_name,
 };
 use crate::{
     engine::{Engine, Member},
+    logs::Logging,
     record::{self, FailureNote, Workspace},
     spec::PlannedRun,
 };
@@ -36,6 +38,28 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// Where the sweep is asked to stop.
     pub interrupt: Interrupt,
+    pub progress: ProgressMode,
+    /// Live logs beside the results.
+    pub logging: Logging,
+}
+
+impl Options {
+    /// Into a folder of results, all else as if nothing was asked for; shows no progress.
+    pub fn new(results: impl Into<PathBuf>) -> Self {
+        Self {
+            results: results.into(),
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            cohort: None,
+            device: DeviceChoice::Auto,
+            engine: EngineChoice::Auto,
+            force: false,
+            resume: true,
+            checkpoint_every: Duration::from_secs(30),
+            interrupt: Interrupt::default(),
+            progress: ProgressMode::None,
+            logging: Logging::default(),
+        }
+    }
 }
 
 /// What came of a sweep.
@@ -85,10 +109,13 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     let groups = cohorts::group(&runs, is_todo, options, device, workers)?;
     let todo = groups.iter().map(|group| group.runs.len()).sum::<usize>();
     let outcome = Outcome { kept: runs.len() - todo, ..Outcome::default() };
+    let work = groups.iter().map(cohorts::Group::work).sum();
+    let progress = Progress::new(options.progress, todo, outcome.kept, work);
     if todo == 0 {
+        progress.close();
         return Ok(outcome);
     }
-    let progress = Progress::new(todo, groups.iter().map(cohorts::Group::work).sum());
+    log::info!("{todo} runs in {} cohorts on {}, {workers} at a time", groups.len(), device_name(device));
     let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
     let sweep = Sweep { options, device, build, queue, progress, outcome: Mutex::new(outcome) };
     std::thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(|| sweep.work())));
@@ -143,7 +170,7 @@ impl Sweep<'_> {
     ) {
         for run in recorded {
             self.progress.found(cost::work(&run.spec));
-            self.progress.finished(&format!("{}/{}, by another process", run.experiment, run.id));
+            self.progress.finished(&format!("{run}, by another process"));
             self.note(|outcome| outcome.elsewhere += 1);
         }
         for (run, note) in failed {
@@ -170,8 +197,9 @@ impl Sweep<'_> {
     }
 
     pub fn note_failure(&self, run: &PlannedRun, error: anyhow::Error) {
-        log::info!("{}/{} failed: {error:#}", run.experiment, run.id);
-        self.note(|outcome| outcome.failures.push(Failure { run: format!("{}/{}", run.experiment, run.id), error }));
+        log::info!("{run} failed: {error:#}");
+        self.progress.failed(&run.to_string(), &format!("{error:#}"));
+        self.note(|outcome| outcome.failures.push(Failure { run: run.to_string(), error }));
     }
 
     /// Runs were saved in the middle, since the sweep was asked to stop.

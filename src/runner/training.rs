@@ -14,6 +14,7 @@ use tch::Device;
 use super::{cost, engine::Chosen, faults, queue::Held, recording::Done, sweep::Sweep};
 use crate::{
     engine::Engine,
+    logs::{Logging, RunLog},
     metrics::Row,
     record::{self, Checkpoint, Finished, Log, Progress, Provenance},
     spec::PlannedRun,
@@ -27,6 +28,8 @@ const SHARE: f64 = 0.015;
 struct InHand<'a> {
     run: &'a PlannedRun,
     log: Log,
+    /// Where the rows can be followed meanwhile.
+    live: RunLog,
     /// Seconds of earlier processes.
     wall_before: f64,
     resumed: usize,
@@ -34,13 +37,21 @@ struct InHand<'a> {
 
 impl<'a> InHand<'a> {
     /// Takes a run up where its checkpoint left it, if it has one.
-    fn take_up(run: &'a PlannedRun, checkpoint: Option<Checkpoint>) -> (Self, Option<Snapshot>) {
+    fn take_up(run: &'a PlannedRun, checkpoint: Option<Checkpoint>, logging: &Logging) -> (Self, Option<Snapshot>) {
+        let mut live = logging.open(run);
         let Some(Checkpoint { progress, log, state, generators }) = checkpoint else {
-            return (Self { run, log: Log::default(), wall_before: 0.0, resumed: 0 }, None);
+            return (Self { run, log: Log::default(), live, wall_before: 0.0, resumed: 0 }, None);
         };
-        log::info!("{}/{} goes on from epoch {}", run.experiment, run.id, progress.epoch);
+        log::info!("{run} goes on from epoch {}", progress.epoch);
+        log.rows().for_each(|cells| live.row(&cells));
         let (wall_before, resumed) = (progress.wall_seconds, progress.resumed + 1);
-        (Self { run, log, wall_before, resumed }, Some(Snapshot { state, generators }))
+        (Self { run, log, live, wall_before, resumed }, Some(Snapshot { state, generators }))
+    }
+
+    fn push(&mut self, row: &Row) {
+        log::trace!("{}: {row:?}", self.run);
+        self.log.push(row);
+        self.live.row(&row.cells());
     }
 }
 
@@ -87,17 +98,21 @@ impl Sweep<'_> {
         let specs: Vec<_> = runs.iter().map(|run| Arc::clone(&run.spec)).collect();
         let mut cohort =
             Cohort::draw_from(&specs, |place, drawn| runs[place].start.as_deref().cloned().unwrap_or(drawn))?;
-        let in_hand = runs.iter().zip(checkpoints).map(|(run, checkpoint)| InHand::take_up(run, checkpoint));
+        let in_hand = runs
+            .iter()
+            .zip(checkpoints)
+            .map(|(run, checkpoint)| InHand::take_up(run, checkpoint, &self.options.logging));
         let (mut hands, snapshots): (Vec<_>, Vec<_>) = in_hand.unzip();
         if epoch > 0 {
             cohort.resume(epoch, snapshots.into_iter().flatten().collect())?;
         }
+        runs.iter().for_each(|run| log::info!("{run} begins, {} on {}", chosen.name(), device_name(self.device)));
         let mut engine = (self.build)(chosen, cohort.members(), self.device)?;
         let mut meter = Meter::start(&self.progress, runs, epoch);
         let mut saver = Saver::new(self.options.checkpoint_every);
         loop {
             let ended = train::train(&mut cohort, &mut *engine, |epoch, rows: Vec<Row>| {
-                hands.iter_mut().zip(&rows).for_each(|(hand, row)| hand.log.push(row));
+                hands.iter_mut().zip(&rows).for_each(|(hand, row)| hand.push(row));
                 meter.reach(epoch);
                 let stop = saver.is_due() || self.options.interrupt.is_asked();
                 if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -115,8 +130,10 @@ impl Sweep<'_> {
         let (wall, runs_in_cohort) = (clock.elapsed().as_secs_f64(), hands.len());
         let provenance = Provenance::here(chosen.name(), &device_name(self.device));
         let finish = |(hand, state)| {
-            let InHand { log, wall_before, resumed, .. } = hand;
+            let InHand { run, log, live, wall_before, resumed } = hand;
+            live.close();
             let wall_seconds = wall_before + wall;
+            log::info!("{run} ends at epoch {} after {wall_seconds:.1} s", run.spec.train.epochs);
             Finished { log, state, wall_seconds, runs_in_cohort, resumed, provenance: provenance.clone() }
         };
         Ok(hands.into_iter().zip(engine.state()?).map(finish).collect())
@@ -129,7 +146,7 @@ impl Sweep<'_> {
         let workspaces: Vec<_> = hands.iter().map(|hand| self.workspace(hand.run)).collect();
         let snapshots = cohort.snapshots(engine)?;
         Checkpoint::write(hands.iter().zip(&workspaces).zip(snapshots).map(|((hand, workspace), snapshot)| {
-            let InHand { run, log, wall_before, resumed } = hand;
+            let InHand { run, log, wall_before, resumed, .. } = hand;
             let Snapshot { state, generators } = snapshot;
             let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed, &name);
             (Checkpoint { progress, log: log.clone(), state, generators }, workspace, *run)
@@ -226,7 +243,7 @@ impl Drop for Meter<'_> {
     }
 }
 
-fn device_name(device: Device) -> String {
+pub fn device_name(device: Device) -> String {
     match device {
         Device::Cuda(number) => format!("cuda:{number}"),
         _ => "cpu".into(),

@@ -1,6 +1,7 @@
 //! Experiment files: a title, a claim, a grid of runs, and what to draw of them.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -115,6 +116,13 @@ pub struct PlannedRun {
     pub spec: Arc<RunSpec>,
     /// Parameters to start from instead of the drawn ones.
     pub start: Option<Arc<StateDict>>,
+}
+
+/// `fig2/ncl-sp-0.1_seed1_635f98ba51`, as in the folder of results.
+impl fmt::Display for PlannedRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.experiment, self.id)
+    }
 }
 
 impl PlannedRun {
@@ -282,6 +290,7 @@ pub fn plan_all(files: &[std::path::PathBuf], overrides: &Overrides) -> Result<V
         .map(|file| {
             let (experiment, lines) = Experiment::read(file)?;
             let runs = experiment.plan(&lines, overrides)?;
+            log::debug!("{} has {} runs", file.display(), runs.len());
             Ok((experiment, runs))
         })
         .collect()

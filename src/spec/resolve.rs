@@ -1,5 +1,7 @@
 //! From layers of settings to a checked [`RunSpec`].
 
+use std::sync::LazyLock;
+
 use serde_yaml::Value;
 
 use super::{
@@ -26,13 +28,15 @@ impl Fault {
 }
 
 /// The paper's settings, before any method or file has changed them.
-pub fn defaults() -> Value {
-    serde_yaml::from_str(include_str!("defaults.yaml")).expect("the embedded defaults are YAML")
+pub fn defaults() -> &'static Value {
+    static DEFAULTS: LazyLock<Value> =
+        LazyLock::new(|| serde_yaml::from_str(include_str!("defaults.yaml")).expect("the embedded defaults are YAML"));
+    &DEFAULTS
 }
 
 /// Lays `layers` over the defaults and the preset of the method that the last of them names.
 pub fn resolve(layers: &[&Value]) -> Result<RunSpec, Fault> {
-    let mut settings = defaults();
+    let mut settings = defaults().clone();
     let named = layers.iter().rev().find_map(|layer| layer.get("method")).cloned();
     let name = named.unwrap_or_else(|| settings["method"].clone());
     let name = name.as_str().ok_or_else(|| Fault::new("method", "a method is named by a string"))?;
@@ -48,6 +52,15 @@ pub fn resolve(layers: &[&Value]) -> Result<RunSpec, Fault> {
     let spec = typed(settings)?;
     validate(&spec)?;
     Ok(spec)
+}
+
+impl RunSpec {
+    /// Reads a recorded `spec.yaml`, and checks it as settings are checked before a run: the file may have been damaged.
+    pub fn from_yaml(text: &[u8]) -> anyhow::Result<Self> {
+        let spec: Self = serde_yaml::from_slice(text)?;
+        validate(&spec).map_err(|fault| anyhow::anyhow!(fault.message))?;
+        Ok(spec)
+    }
 }
 
 /// Reads settings into their types, unknown keys refused.

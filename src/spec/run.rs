@@ -406,9 +406,21 @@ impl RunSpec {
         if rest == 0 || self.train.drop_last { self.train.batch_size } else { rest }
     }
 
+    /// Number of batches of an epoch.
+    pub fn batch_count(&self) -> usize {
+        let (n, b) = (self.data.samples, self.train.batch_size);
+        if self.train.drop_last { n / b } else { n.div_ceil(b) }
+    }
+
+    /// Samples that an epoch goes through: all, or those of its full batches.
+    pub fn samples_per_epoch(&self) -> usize {
+        let (n, b) = (self.data.samples, self.train.batch_size);
+        if self.train.drop_last { n - n % b } else { n }
+    }
+
     /// Optimiser steps of the whole run.
     pub fn steps(&self) -> usize {
-        self.train.epochs * self.batches().len()
+        self.train.epochs.saturating_mul(self.batch_count())
     }
 }
 

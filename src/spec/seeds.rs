@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -26,6 +26,18 @@ impl FromStr for Seeds {
             }
         }
         Ok(Self(seeds))
+    }
+}
+
+impl fmt::Display for Seeds {
+    /// As on the command line, runs of seeds as ranges.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranges = self.0.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+        let written = ranges.map(|range| match range {
+            [first, .., last] => format!("{first}..{last}"),
+            _ => range[0].to_string(),
+        });
+        f.write_str(&written.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -58,6 +70,9 @@ mod tests {
         assert_eq!("1..5".parse(), Ok(Seeds(vec![1, 2, 3, 4, 5])));
         assert_eq!("7".parse(), Ok(Seeds(vec![7])));
         assert_eq!("1,3..4".parse(), Ok(Seeds(vec![1, 3, 4])));
+        for written in ["7", "1..5", "1,3..4,9,8"] {
+            assert_eq!(written.parse::<Seeds>().unwrap().to_string(), written);
+        }
         for wrong in ["", "5..1", "a", "1..", "1;2", "0..18446744073709551615"] {
             assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
         }

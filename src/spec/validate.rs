@@ -11,9 +11,34 @@ pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
         format!("NumPy's generator takes seeds below 2^32, not {}", spec.seed)
     })?;
     data(spec)?;
+    sizes(spec)?;
     model(spec)?;
     loss(spec)?;
     train(spec)
+}
+
+/// Numbers of one array, at most: 512 GiB of them. Beyond this a size is a slip, and its product might not even be counted.
+const MOST: usize = 1 << 36;
+
+fn sizes(spec: &RunSpec) -> Result<(), Fault> {
+    let (p, m, widest) = (spec.data.p, spec.model.m, spec.data.p.max(spec.model.m));
+    let products = [
+        ("data.samples", "samples times p", [spec.data.samples, p, 1]),
+        ("data.p", "p times p", [p, p, 1]),
+        ("model.m", "m times the wider of m and p", [m, widest, 1]),
+        (
+            "views.pairs",
+            "batch_size times pairs times the wider of m and p",
+            [spec.train.batch_size, spec.views.pairs, widest],
+        ),
+    ];
+    for (path, what, factors) in products {
+        let product = factors.into_iter().try_fold(1, usize::checked_mul);
+        ensure(product.is_some_and(|product| product <= MOST), path, || {
+            format!("{what} is more than the {MOST} numbers that an array may hold")
+        })?;
+    }
+    Ok(())
 }
 
 fn ensure(valid: bool, path: &str, message: impl FnOnce() -> String) -> Result<(), Fault> {

@@ -1,0 +1,218 @@
+//! The scripts of a job, written to be read.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use super::TimeLimit;
+use crate::{input_error, record::write_whole, runner::Interrupted};
+
+/// What a job array does and asks for.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub name: String,
+    /// Folder that the command's relative paths start from.
+    pub directory: PathBuf,
+    /// The experiments; they are copied beside the scripts, as sbatch copies a script.
+    pub experiments: Vec<PathBuf>,
+    /// This program, as a task calls it.
+    pub program: Vec<String>,
+    /// Flags that decide which runs there are.
+    pub settings: Vec<String>,
+    /// Flags of the training.
+    pub training: Vec<String>,
+    /// Flags of the figures; none without a job that draws.
+    pub drawing: Option<Vec<String>>,
+    /// One line on what the array trains.
+    pub summary: String,
+    pub shards: usize,
+    /// Tasks at a time.
+    pub parallelism: Option<usize>,
+    pub partition: Option<String>,
+    /// Of the job that draws, where it is another.
+    pub figures_partition: Option<String>,
+    pub time: TimeLimit,
+    /// Seconds before the end at which a task is told to save and end.
+    pub grace: u64,
+    pub cpus_per_task: usize,
+    pub gpus_per_task: u8,
+    /// More `#SBATCH` lines of both jobs.
+    pub directives: Vec<String>,
+    /// Shell lines before the command, such as `module load cuda`.
+    pub setup: Vec<String>,
+}
+
+/// What has been written.
+#[derive(Clone, Debug)]
+pub struct Files {
+    pub array: PathBuf,
+    pub figures: Option<PathBuf>,
+}
+
+impl Files {
+    /// The shell commands that [`submit`](super::submit) stands for.
+    pub fn commands(&self) -> String {
+        match &self.figures {
+            None => format!("sbatch {}", self.array.display()),
+            Some(figures) => format!(
+                "job=$(sbatch --parsable {}) && sbatch --dependency=afterany:$job {}",
+                self.array.display(),
+                figures.display()
+            ),
+        }
+    }
+}
+
+impl Job {
+    /// Writes the scripts, the copies of the experiments and the folder of logs into `folder`.
+    pub fn write(&self, folder: &Path) -> Result<Files> {
+        if self.time.duration.as_secs() <= 2 * self.grace {
+            return Err(input_error!(
+                "--time {}: a task saves its work {} s before the end, so it needs a longer limit; or lower --grace",
+                self.time,
+                self.grace
+            ));
+        }
+        let array = folder.join("array.sbatch");
+        if array.exists() {
+            return Err(input_error!("--out {}: there is a job in this folder already", folder.display()));
+        }
+        let copies = folder.join("experiments");
+        for directory in [&copies, &folder.join("logs")] {
+            fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        let mut experiments = Vec::new();
+        for file in &self.experiments {
+            let name = file.file_name().ok_or_else(|| input_error!("{} is not a file", file.display()))?;
+            let text = fs::read(file).map_err(|error| input_error!("cannot read {}: {error}", file.display()))?;
+            let copy = copies.join(name);
+            write_whole(&copy, &text)?;
+            experiments.push(copy.display().to_string());
+        }
+        write_whole(&array, self.array_script(folder, &experiments)?.as_bytes())?;
+        let figures = match &self.drawing {
+            Some(drawing) => {
+                let path = folder.join("figures.sbatch");
+                write_whole(&path, self.figures_script(folder, &experiments, drawing)?.as_bytes())?;
+                Some(path)
+            }
+            None => None,
+        };
+        Ok(Files { array, figures })
+    }
+
+    fn array_script(&self, folder: &Path, experiments: &[String]) -> Result<String> {
+        let at_a_time = self.parallelism.map(|tasks| format!("%{tasks}")).unwrap_or_default();
+        let mut directives = vec![
+            format!("--job-name={}", self.name),
+            format!("--array=1-{}{at_a_time}", self.shards),
+            format!("--time={}", self.time),
+            "--ntasks=1".into(),
+            format!("--cpus-per-task={}", self.cpus_per_task),
+        ];
+        if self.gpus_per_task > 0 {
+            directives.push(format!("--gpus-per-task={}", self.gpus_per_task));
+        }
+        directives.extend(self.shared(folder, self.partition.as_deref(), "%A_%a"));
+        let command = [&self.program, &["run".into()][..], experiments, &self.settings, &self.training].concat();
+        Ok(format!(
+            "\
+#!/bin/bash
+# {summary}
+# Written by landscape slurm. Submitting it again does what is left: finished runs are kept.
+{directives}
+# Shortly before the time is up, and when it is preempted, a task is told to save its work; landscape then ends with exit
+# code {interrupted}, and the task goes back into the queue to continue from there.
+#SBATCH --requeue
+#SBATCH --signal=USR1@{grace}
+
+{setup}srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\" \\
+  {command} \\
+  --jobs \"$SLURM_CPUS_PER_TASK\" --shard \"$SLURM_ARRAY_TASK_ID/{shards}\"
+code=$?
+if [ \"$code\" -eq {interrupted} ]; then
+  scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"
+fi
+exit \"$code\"
+",
+            summary = self.summary,
+            interrupted = Interrupted::EXIT_CODE,
+            directives = lines(&directives),
+            grace = self.grace,
+            setup = self.setup_lines(),
+            command = words(&command)?,
+            shards = self.shards,
+        ))
+    }
+
+    fn figures_script(&self, folder: &Path, experiments: &[String], drawing: &[String]) -> Result<String> {
+        let mut directives = vec![
+            format!("--job-name={}-figures", self.name),
+            "--time=30".into(),
+            "--ntasks=1".into(),
+            "--cpus-per-task=1".into(),
+        ];
+        let partition = self.figures_partition.as_ref().or(self.partition.as_ref());
+        directives.extend(self.shared(folder, partition.map(String::as_str), "%j"));
+        let command = |verb: &str, flags: &[String]| -> Result<String> {
+            words(&[&self.program, &[verb.into()][..], experiments, &self.settings, flags].concat())
+        };
+        Ok(format!(
+            "\
+#!/bin/bash
+# Draws the figures of {name} when its job array has ended. It depends on the array by afterany: afterok would leave it
+# waiting for ever behind one failed task, while this way the log says what is missing and the rest is drawn.
+# Written by landscape slurm.
+{directives}
+
+{setup}{status}
+{plot}
+",
+            name = self.name,
+            directives = lines(&directives),
+            setup = self.setup_lines(),
+            status = command("status", &[])?,
+            plot = command("plot", drawing)?,
+        ))
+    }
+
+    /// The lines that both jobs have.
+    fn shared(&self, folder: &Path, partition: Option<&str>, number: &str) -> Vec<String> {
+        let mut directives: Vec<String> = partition.map(|name| format!("--partition={name}")).into_iter().collect();
+        directives.push(format!("--chdir={}", self.directory.display()));
+        directives.push(format!("--output={}", folder.join(format!("logs/{number}.log")).display()));
+        directives.push("--open-mode=append".into());
+        directives.extend(self.directives.iter().cloned());
+        directives
+    }
+
+    fn setup_lines(&self) -> String {
+        self.setup.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+fn lines(directives: &[String]) -> String {
+    directives.iter().map(|directive| format!("#SBATCH {directive}")).collect::<Vec<_>>().join("\n")
+}
+
+/// A command for the shell, broken into lines that a screen shows whole.
+fn words(command: &[String]) -> Result<String> {
+    const WIDTH: usize = 100;
+    let (mut text, mut column) = (String::new(), 0);
+    for word in command {
+        let word =
+            shlex::try_quote(word).map_err(|error| input_error!("`{word}` cannot be written in a script: {error}"))?;
+        if column > 0 && column + word.len() > WIDTH {
+            text.push_str(" \\\n  ");
+            column = 2;
+        } else if column > 0 {
+            text.push(' ');
+        }
+        text.push_str(&word);
+        column += 1 + word.len();
+    }
+    Ok(text)
+}

@@ -1,0 +1,9 @@
+//! Slurm: a sweep as a job array, and a job that draws its figures when the array has ended.
+
+mod job;
+mod submit;
+mod time_limit;
+
+pub use job::{Files, Job};
+pub use submit::{Submitted, submit};
+pub use time_limit::TimeLimit;
