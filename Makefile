@@ -99,8 +99,8 @@ theory: build ## Check the paper's theorems and draw them into plots/theory (a m
 	$(LANDSCAPE) theory all --results $(RESULTS) --plots $(PLOTS)
 
 .PHONY: claims
-claims: build ## Judge the paper's claims: as written (half an hour on 2 cores) and by the authors' scripts (2 hours)
-	@echo "== training what is missing: about half an hour as written, 2 hours by the authors' scripts, on 2 cores"
+claims: build ## Judge the paper's claims: as written (10 minutes on 2 cores) and by the authors' scripts (an hour or two)
+	@echo "== training what is missing: about 10 minutes as written, an hour or two by the authors' scripts, on 2 cores"
 	$(LANDSCAPE) figures $(EXPERIMENTS) $(AUTHORS) $(RUN_FLAGS)
 	$(LANDSCAPE) claims $(EXPERIMENTS) $(AUTHORS) --results $(RESULTS)
 
