@@ -206,6 +206,45 @@ distribution: [min_cosine]
 }
 
 #[test]
+fn a_fit_measures_the_distance_from_a_published_table() {
+    let bench = Bench::new(TINY);
+    let sweep = "
+title: Which masking?
+paper: Figure 0
+claim: One fits.
+base:
+  data: { samples: 40, p: 12, d: 5 }
+  model: { m: 9 }
+  train: { epochs: 4, batch_size: 16 }
+arms: { without negatives: { method: ncl } }
+grid: { views.masking_prob: [0.25, 0.5] }
+seeds: 1..2
+panels: []
+fit: { to: ../tiny, over: views.masking_prob, rows: { without negatives: NCL } }
+";
+    bench.write("experiments/sweeps/masking.yaml", sweep);
+    bench.landscape(&["figures", "experiments/sweeps/masking.yaml"]).success().stdout(contains("masking-fit.png"));
+    bench.landscape(&["report", "experiments/tiny.yaml", "experiments/sweeps/masking.yaml"]).success();
+    let runs = bench.read("docs/reproduction-runs.csv");
+    let mut reader = csv::Reader::from_reader(runs.as_bytes());
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mean = |curve: &str, column: usize| {
+        let of: Vec<f64> = records.iter().filter(|r| &r[2] == curve).map(|r| r[column].parse().unwrap()).collect();
+        of.iter().sum::<f64>() / of.len() as f64
+    };
+    // The published row of NCL says 0 and 0.4.
+    let distance = |curve: &str| ((mean(curve, 6).powi(2) + (mean(curve, 8) - 0.4).powi(2)) / 2.0).sqrt();
+    let distances = ["mask 0.25", "mask 0.5"].map(|value| (value, distance(&format!("without negatives, {value}"))));
+    let nearest = distances[0].1.min(distances[1].1);
+    let md = bench.read("docs/reproduction.md");
+    for (value, distance) in distances {
+        let bold = if distance == nearest { "**" } else { "" };
+        let row = format!("| without negatives | {value} | {bold}{distance:.3}{bold} | NCL: ");
+        assert!(md.contains(&row), "{row} in {md}");
+    }
+}
+
+#[test]
 fn the_report_is_whole_without_the_network() {
     let bench = Bench::new(TINY);
     bench.write("experiments/summary.md", "It **holds**, by and large.\n");

@@ -118,7 +118,8 @@ mod tests {
         assert_eq!(judged(estimate(0.82, 0.88), None), Verdict::Reproduced);
         assert_eq!(judged(estimate(0.78, 0.88), None), Verdict::Undecided);
         assert_eq!(judged(estimate(0.70, 0.79), None), Verdict::NotReproduced);
-        assert_eq!(judged(estimate(0.70, 0.79), Some(0.1)), Verdict::Reproduced);
+        assert_eq!(judged(estimate(0.70, 0.79), Some(0.1)), Verdict::Undecided);
+        assert_eq!(judged(estimate(0.70, 0.79), Some(0.13)), Verdict::Reproduced);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! Reads files of results only, never tensors; the drawing itself is [`crate::plots`].
 
 mod curves;
+mod fit;
 mod sweeps;
 mod table;
 mod weights;
 
+pub use fit::{Fit, fit_figure, fits};
 pub use sweeps::{Effect, distribution_figure, effects, effects_figure, map_figure};
 pub use table::{Cell, Table};
 pub use weights::weights;
@@ -91,37 +93,35 @@ impl Drawing {
         Ok(files)
     }
 
-    /// Draws main effects, maps and distributions, where the experiment has them, of the runs that are recorded.
+    /// Draws main effects, maps, fits and distributions, where the experiment has them, of the runs that are recorded.
     fn draw_sweep(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
-        if experiment.design.is_none() && experiment.map.is_none() && experiment.distribution.is_empty() {
+        let Experiment { design, map, distribution, fit, .. } = experiment;
+        if design.is_none() && map.is_none() && distribution.is_empty() && fit.is_none() {
             return Ok(files);
         }
         self.create_folder()?;
         let entry = ExperimentRecord::gather(experiment.clone(), runs, &self.results)?;
+        let dots = |figure, path: &Path| DotsGrid { watermark: self.watermark(runs), ..figure }.draw(path);
         let mut draw = |suffix: &str, figure: &dyn Fn(&Path) -> Result<()>| -> Result<()> {
             let path = self.picture(&format!("{}-{suffix}", experiment.name));
             figure(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
             Ok(())
         };
-        if let Some(design) = &experiment.design {
-            draw("effects", &|path| {
-                let figure = sweeps::effects_figure(&entry, design, "min_cosine");
-                DotsGrid { watermark: self.watermark(runs), ..figure }.draw(path)
-            })?;
+        if let Some(design) = design {
+            draw("effects", &|path| dots(sweeps::effects_figure(&entry, design, "min_cosine"), path))?;
         }
-        if let Some(map) = &experiment.map {
+        if let Some(map) = map {
             draw("map", &|path| {
-                let figure = sweeps::map_figure(&entry, map);
-                HeatmapGrid { watermark: self.watermark(runs), ..figure }.draw(path)
+                HeatmapGrid { watermark: self.watermark(runs), ..sweeps::map_figure(&entry, map) }.draw(path)
             })?;
         }
-        if !experiment.distribution.is_empty() {
-            draw("distribution", &|path| {
-                let figure = sweeps::distribution_figure(&entry, &experiment.distribution);
-                DotsGrid { watermark: self.watermark(runs), ..figure }.draw(path)
-            })?;
+        if let Some(fit) = fit {
+            draw("fit", &|path| dots(fit_figure(&entry, fit), path))?;
+        }
+        if !distribution.is_empty() {
+            draw("distribution", &|path| dots(sweeps::distribution_figure(&entry, distribution), path))?;
         }
         Ok(files)
     }

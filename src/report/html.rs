@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     claims::{Outcome, Verdict, tally},
-    figures::{distribution_figure, effects_figure, map_figure, settings},
+    figures::{distribution_figure, effects_figure, fit_figure, map_figure, settings},
     metrics::column_name,
     spec::PlannedRun,
 };
@@ -165,6 +165,7 @@ fn sweep_section(variant: &Variant) -> Markup {
         p.settings { (settings(&entry.curves)) "; " (variant.runs().count()) " runs" }
         @if let Some(design) = &experiment.design { (marks::dots(&effects_figure(entry, design, "min_cosine"))) }
         @if let Some(map) = &experiment.map { (marks::maps(&map_figure(entry, map))) }
+        @if let Some(fit) = &experiment.fit { (marks::dots(&fit_figure(entry, fit))) }
         @if !experiment.distribution.is_empty() { (marks::dots(&distribution_figure(entry, &experiment.distribution))) }
         @if !experiment.panels.is_empty() {
             @if let Some(chart) = chart(entry) { (chart) }

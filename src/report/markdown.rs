@@ -3,7 +3,7 @@ use std::{fmt::Write, path::Path};
 use super::{Report, Variant, model::Row, runs};
 use crate::{
     claims::{Outcome, Verdict, tally},
-    figures::{effects, settings},
+    figures::{Fit, effects, fits, settings},
     metrics::column_name,
 };
 
@@ -53,8 +53,8 @@ pub const LEGEND: [(Verdict, &str); 4] = [
 
 /// How numbers are made.
 pub const METHOD: &str = "A claim about several curves holds if it holds for each. Intervals are bootstrap intervals over \
-    seeds, widened for small numbers of seeds; runs that are compared are paired by seed. The tolerance is 0.05 or two \
-    published standard deviations, whichever is more.";
+    seeds, widened for small numbers of seeds; runs that are compared are paired by seed. The tolerance is 0.05 or \
+    half the 95 % interval of the published mean over its five seeds, whichever is more.";
 
 fn verdicts(out: &mut String, report: &Report) {
     let protocols = report.protocols();
@@ -103,7 +103,7 @@ fn section(out: &mut String, variant: &Variant, folder: &Path, plots: &Path) {
     if let Some(finding) = &experiment.finding {
         let _ = writeln!(out, "{}\n", finding.trim());
     }
-    for suffix in ["", "-effects", "-map", "-distribution"] {
+    for suffix in ["", "-effects", "-map", "-fit", "-distribution"] {
         let picture = plots.join(format!("{}{suffix}.png", experiment.name));
         if picture.is_file() {
             let _ = writeln!(out, "![{}]({})\n", experiment.title, relative(folder, &picture));
@@ -111,6 +111,9 @@ fn section(out: &mut String, variant: &Variant, folder: &Path, plots: &Path) {
     }
     if !variant.outcomes.is_empty() && variant.is_run() {
         checks(out, &variant.outcomes);
+    }
+    if let Some(fit) = &experiment.fit {
+        distances(out, &fits(&variant.entry, fit), &fit.to);
     }
     if let Some(design) = &experiment.design {
         for corner in experiment.curves(Some(&design.from)) {
@@ -125,6 +128,33 @@ fn section(out: &mut String, variant: &Variant, folder: &Path, plots: &Path) {
         }
         let _ = writeln!(out, "Change of the final {} that each factor alone makes.\n", column_name("min_cosine"));
     }
+}
+
+/// How far each candidate lies from the published table, with the cells of each.
+fn distances(out: &mut String, fits: &[Fit], table: &str) {
+    out.push_str("| arm | setting | distance | row of the table: measured (published) |\n| --- | --- | --- | --- |\n");
+    for Fit { candidate, distance, cells, .. } in fits {
+        let nearest = fits.iter().filter(|other| other.candidate.arm == candidate.arm);
+        let bold =
+            if nearest.map(|other| other.distance).fold(f64::INFINITY, f64::min) == *distance { "**" } else { "" };
+        let cell = |(measured, published): &(f64, f64)| format!("{measured:.2} ({published})");
+        let row = |((_, name), cells): (&(String, String), &Vec<(f64, f64)>)| {
+            format!("{name}: {}", cells.iter().map(cell).collect::<Vec<_>>().join(", "))
+        };
+        let rows: Vec<String> = candidate.rows.iter().zip(cells).map(row).collect();
+        let _ = writeln!(
+            out,
+            "| {} | {} | {bold}{distance:.3}{bold} | {} |",
+            candidate.arm,
+            candidate.value,
+            rows.join("; ")
+        );
+    }
+    let name = table.rsplit('/').next().unwrap_or(table);
+    let _ = writeln!(
+        out,
+        "\nRoot mean square distance from the published means of {name}; the nearest of each arm in bold.\n"
+    );
 }
 
 fn checks(out: &mut String, outcomes: &[Outcome]) {

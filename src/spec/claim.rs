@@ -36,7 +36,7 @@ pub struct Claim {
     /// The published value.
     #[serde(default)]
     pub published: Option<Published>,
-    /// How far from the published value the measured one may lie; at least two published standard deviations.
+    /// How far from the published value the measured one may lie; at least the published mean's own uncertainty.
     #[serde(default = "reading_error")]
     pub within: f64,
 }
@@ -69,7 +69,7 @@ pub enum Bound {
     },
 }
 
-/// A published value, with its standard deviation over seeds where there is one.
+/// A published value, with its standard deviation over the paper's five seeds where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Published {
@@ -140,9 +140,14 @@ impl TryFrom<Value> for Published {
 }
 
 impl Published {
-    /// How far a measured mean may lie from this one and still agree.
+    /// Half of the 95 % interval of a mean over five seeds, in standard deviations: Student's t (4 degrees of freedom)
+    /// over sqrt(5).
+    const HALF_INTERVAL: f64 = 2.776_445 / 2.236_068;
+
+    /// How far a measured mean may lie from this one and still agree: `within`, or where the published mean is known
+    /// less well than that, its 95 % interval.
     pub fn tolerance(&self, within: f64) -> f64 {
-        self.std.map_or(within, |std| within.max(2.0 * std))
+        self.std.map_or(within, |std| within.max(Self::HALF_INTERVAL * std))
     }
 }
 

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_yaml::Value;
 
 use super::{
-    Fault, RunSpec, claim::Claim, design::Design, error::unknown, extends, id::run_id, input::Overrides, lines::Lines,
-    resolve, resolve::readable, seeds::Seeds, tree,
+    Fault, RunSpec, claim::Claim, design::Design, error::unknown, extends, fit::FitSpec, id::run_id, input::Overrides,
+    lines::Lines, resolve, resolve::readable, seeds::Seeds, tree,
 };
 use crate::{input_error, models::StateDict};
 
@@ -69,6 +69,9 @@ pub struct Experiment {
     /// A table of final values, beside published ones.
     #[serde(default)]
     pub table: Option<TableSpec>,
+    /// Which value of one of the grid's paths comes nearest to another experiment's published table.
+    #[serde(default)]
+    pub fit: Option<FitSpec>,
 }
 
 /// A table of final values: a row for each arm and grid point.
@@ -172,6 +175,10 @@ impl Experiment {
         experiment.file = path.to_path_buf();
         experiment.extends = parent;
         experiment.finish().map_err(|fault| lines.fault(fault, &[""]))?;
+        if let Some(mut fit) = experiment.fit.take() {
+            fit.read(&experiment, &lines)?;
+            experiment.fit = Some(fit);
+        }
         Ok((experiment, lines))
     }
 
@@ -277,7 +284,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// `NCL, sp 0.1`
-fn label(arm: &str, point: &[(&str, &Value)]) -> String {
+pub(super) fn label(arm: &str, point: &[(&str, &Value)]) -> String {
     let values = point.iter().map(|(path, value)| format!("{} {}", short(path), tree::plain(value)));
     let arm = (!arm.is_empty()).then(|| arm.to_string());
     arm.into_iter().chain(values).collect::<Vec<_>>().join(", ")
