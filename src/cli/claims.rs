@@ -12,7 +12,7 @@ use crate::{
 /// Every recorded seed counts: where the verdict is undecided, `landscape run FILE --seeds 1..20` decides it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Experiment files [default: experiments/*.yaml and experiments/authors/*.yaml]
+    /// Experiment files [default: those in experiments, experiments/authors and experiments/repaired]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -38,7 +38,7 @@ fn format(text: &str) -> Result<Format, String> {
 impl Args {
     pub fn execute(self) -> Result<()> {
         let files = if self.files.is_empty() {
-            super::options::experiment_files(&["experiments", "experiments/authors"])?
+            super::options::experiment_files(&["experiments", "experiments/authors", "experiments/repaired"])?
         } else {
             self.files
         };

@@ -4,10 +4,12 @@ use anyhow::Result;
 
 use crate::{input_error, record::Archive, report::Report};
 
+const FOLDERS: [&str; 4] = ["experiments", "experiments/authors", "experiments/repaired", "experiments/sweeps"];
+
 /// Write the reproduction report: Markdown, one HTML page that needs nothing else, and a table of the runs
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Experiment files [default: those in experiments, experiments/authors and experiments/sweeps]
+    /// Experiment files [default: those in experiments and its folders authors, repaired, sweeps]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -30,11 +32,7 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let files = if self.files.is_empty() {
-            super::options::experiment_files(&["experiments", "experiments/authors", "experiments/sweeps"])?
-        } else {
-            self.files
-        };
+        let files = if self.files.is_empty() { super::options::experiment_files(&FOLDERS)? } else { self.files };
         let summary = match self.summary {
             Some(file) => Some(
                 std::fs::read_to_string(&file)

@@ -14,7 +14,9 @@ pub struct Effect {
     pub factor: String,
     /// The corner that the factor leaves (`from`) or completes (`to`).
     pub corner: String,
-    /// Of the final value with the factor minus that without it, over the seeds that have both.
+    /// The final value with the factor minus that without it, for each seed that has both.
+    pub changes: Vec<f64>,
+    /// Of the mean of these, within what the column allows.
     pub change: Estimate,
 }
 
@@ -26,16 +28,19 @@ pub fn effects(entry: &ExperimentRecord, design: &Design, point: &str, column: &
     };
     let change = |without: &str, with: &str| {
         let (without, with) = (finals(without), finals(with));
-        let paired =
-            with.iter().filter_map(|(seed, value)| Some(value - without.iter().find(|(other, _)| other == seed)?.1));
-        Estimate::of(&paired.collect::<Vec<_>>())
+        let other = |seed: u64| without.iter().find(|(other, _)| *other == seed).map(|(_, value)| value);
+        with.iter().filter_map(|(seed, value)| Some(value - other(*seed)?)).collect::<Vec<f64>>()
     };
+    let bounds = column_bounds(column).map(|(low, high)| (low - high, high - low));
     let of = |factor: &String| {
         [
             (&design.from, change(&design.from, &design.with(factor))),
             (&design.to, change(&design.without(factor), &design.to)),
         ]
-        .map(|(corner, change)| Effect { factor: factor.clone(), corner: corner.clone(), change })
+        .map(|(corner, changes)| {
+            let change = Estimate::of(&changes).clipped(bounds);
+            Effect { factor: factor.clone(), corner: corner.clone(), changes, change }
+        })
     };
     design.factors.keys().flat_map(of).collect()
 }
@@ -54,7 +59,9 @@ pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -
         let dot = |effect: Effect| Dot {
             label: format!("{}, at {}", effect.factor, effect.corner),
             mean: effect.change.mean,
-            interval: Some((effect.change.low, effect.change.high)),
+            // The interval of two seeds is as wide as the page.
+            interval: (effect.changes.len() > 2).then_some((effect.change.low, effect.change.high)),
+            values: effect.changes,
             color: usize::from(effect.corner == design.to),
             ..Dot::default()
         };
@@ -78,7 +85,8 @@ pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -
         subtitle: format!("{} at the end: what each factor alone changes, at both ends", column_name(column)),
         columns: corners.len().min(2),
         panels: panels.collect(),
-        note: "Dot: mean over seeds of the final value with the factor minus without it. Bar: 95% bootstrap interval."
+        note: "Small dots: final value with the factor minus without it, one seed each. Large dot: their mean. \
+               Bar: its 95% bootstrap interval, from three seeds on."
             .into(),
         ..DotsGrid::default()
     }
