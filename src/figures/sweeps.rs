@@ -119,6 +119,7 @@ pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
                 scale: ColorScale::Sequential { low: 0.0, high: 1.0 },
                 row_ticks: ys.iter().rev().cloned().enumerate().collect(),
                 column_ticks: xs.iter().cloned().enumerate().collect(),
+                numbers: true,
             });
         }
         let values: Vec<f64> =
@@ -130,7 +131,8 @@ pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
     HeatmapGrid {
         title: experiment.title.clone(),
         subtitle: format!("{} at the end, mean over seeds", column_name(&map.measure)),
-        columns: panels.len().min(3),
+        // Four are a square rather than three and one.
+        columns: if panels.len() == 4 { 2 } else { panels.len().min(3) },
         panels,
         ..HeatmapGrid::default()
     }

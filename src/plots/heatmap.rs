@@ -6,7 +6,7 @@ use super::axis::{Axis, Scale, Tick, linear_ticks};
 use super::canvas::{Align, Canvas, Rect};
 use super::frame::{below, beside, draw_x_label, draw_x_tick, draw_y_label, draw_y_tick, tick_font};
 use super::page::Cell;
-use super::style::{AXIS_LABEL, BLACK, ColorRange, ColorScale, GREY, TICK};
+use super::style::{AXIS_LABEL, BLACK, ColorRange, ColorScale, GREY, TICK, ink};
 use super::text::Font;
 
 const MAX_HEIGHT: f64 = 460.0;
@@ -28,6 +28,8 @@ pub struct Heatmap {
     pub row_ticks: Vec<(usize, String)>,
     /// Labels of columns by index, likewise.
     pub column_ticks: Vec<(usize, String)>,
+    /// Whether each cell shows its value, to two decimals, if there is room.
+    pub numbers: bool,
 }
 
 impl Default for Heatmap {
@@ -40,6 +42,7 @@ impl Default for Heatmap {
             scale: ColorScale::Diverging { limit: None },
             row_ticks: vec![],
             column_ticks: vec![],
+            numbers: false,
         }
     }
 }
@@ -85,6 +88,22 @@ impl Heatmap {
         let column_ticks = with_room(column_ticks, cell.0, |label| tick_font().width(label) + 0.7 * TICK);
         let x_label = Font::regular(AXIS_LABEL).wrap(&self.x_label, 0.8 * width);
         Layout { map, cell, row_ticks, column_ticks, x_label, y_label, bar }
+    }
+}
+
+impl Heatmap {
+    /// Row, column, value and text of every number shown; none if the cells are too small for the longest.
+    fn texts(&self, cell: (f64, f64)) -> Vec<(usize, usize, f64, String)> {
+        if !self.numbers || cell.1 < 1.3 * TICK {
+            return Vec::new();
+        }
+        let row = |(i, row): (usize, &Vec<f64>)| {
+            let finite = row.iter().copied().enumerate().filter(|(_, value)| value.is_finite());
+            finite.map(|(j, value)| (i, j, value, format!("{value:.2}"))).collect::<Vec<_>>()
+        };
+        let texts: Vec<_> = self.values.iter().enumerate().flat_map(row).collect();
+        let fit = texts.iter().all(|(.., text)| tick_font().width(text) + 4.0 <= cell.0);
+        if fit { texts } else { Vec::new() }
     }
 }
 
@@ -150,6 +169,11 @@ impl Cell for Heatmap {
                 let (right, bottom) = ((left + cell.0 + 0.5).min(map.right), (top + cell.1 + 0.5).min(map.bottom));
                 canvas.fill(Rect::new(left, top, right, bottom), bar.range.color(*value));
             }
+        }
+        for (i, j, value, text) in self.texts(cell) {
+            let (x, y) = (map.left + (j as f64 + 0.5) * cell.0, map.top + (i as f64 + 0.5) * cell.1);
+            let at = (x, y + 0.5 * Font::ASCENT * TICK);
+            canvas.text(text, at, Align::Center, tick_font(), ink(bar.range.color(value)));
         }
         outline(canvas, map);
         for tick in &row_ticks {
@@ -242,6 +266,15 @@ mod tests {
         let many: Vec<_> = (0..50).map(|i| (i, format!("neuron {i}"))).collect();
         let kept = with_room(ticks(&many, 50, 250.0), 5.0, |_| 24.0);
         assert_eq!(labels(kept)[..2], ["neuron 0", "neuron 5"]);
+    }
+
+    #[test]
+    fn numbers_are_shown_where_all_have_room() {
+        let map = Heatmap { numbers: true, values: vec![vec![0.125, f64::NAN, 1.0]], ..Heatmap::default() };
+        let texts = map.texts((60.0, 60.0));
+        assert_eq!(texts, [(0, 0, 0.125, "0.12".into()), (0, 2, 1.0, "1.00".into())]);
+        assert!(map.texts((20.0, 60.0)).is_empty() && map.texts((60.0, 20.0)).is_empty());
+        assert!(heatmap(2, 2).texts((60.0, 60.0)).is_empty());
     }
 
     #[test]

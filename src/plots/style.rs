@@ -102,6 +102,13 @@ pub enum ColorScale {
 }
 
 /// Viridis (S. van der Walt and N. Smith, CC0) at 17 equidistant points.
+/// The ink that reads best on a background: white on dark colours, black on light ones.
+pub fn ink(RGBColor(red, green, blue): RGBColor) -> RGBColor {
+    // Perceived lightness, as in ITU-R BT.601.
+    let light = 0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue);
+    if light < 140.0 { WHITE } else { BLACK }
+}
+
 const VIRIDIS: [u32; 17] = [
     0x440154, 0x48186a, 0x472d7b, 0x424086, 0x3b528b, 0x33638d, 0x2c728e, 0x26828e, 0x21918c, 0x1fa088, 0x28ae80,
     0x3fbc73, 0x5ec962, 0x84d44b, 0xaddc30, 0xd8e219, 0xfde725,
@@ -179,6 +186,7 @@ mod tests {
         assert_eq!(unit.color(0.0), RGBColor(0x44, 0x01, 0x54));
         assert_eq!(unit.color(0.5), RGBColor(0x21, 0x91, 0x8c));
         assert_eq!(unit.color(1.0), RGBColor(0xfd, 0xe7, 0x25));
+        assert_eq!((ink(unit.color(0.2)), ink(unit.color(0.9))), (WHITE, BLACK));
     }
 
     #[test]
