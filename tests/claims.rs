@@ -254,6 +254,7 @@ fn the_report_is_whole_without_the_network() {
     for words in ["It **holds**", "✗ **not reproduced**", "![A tiny experiment](../plots/tiny.png)", "tiny.yaml"] {
         assert!(md.contains(words), "{words} in {md}");
     }
+    assert!(md.lines().any(|line| line.starts_with("| Figure 0 | ✓ ✗ ")), "a mark for each claim in {md}");
     let html = bench.read("docs/reproduction.html");
     for words in ["<strong>holds</strong>", "not reproduced", "<svg", "class=\"mean\""] {
         assert!(html.contains(words), "{words}");

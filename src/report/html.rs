@@ -92,6 +92,8 @@ fn verdicts(report: &Report, protocols: &[&str]) -> Markup {
     html! {
         h2 #verdicts { "Verdicts" }
         ul { @for protocol in protocols { li { b { (protocol) } ": " (tally(report.verdicts(protocol).into_iter())) } } }
+        p.note { "At a glance, one mark for each claim:" }
+        div.scroll { (glance(report, protocols)) }
         div.scroll {
             table.verdicts {
                 thead { tr { th { "where" } th { "claim" } @for protocol in protocols { th { (protocol) } } } }
@@ -115,6 +117,33 @@ fn verdicts(report: &Report, protocols: &[&str]) -> Markup {
     }
 }
 
+/// A row for each figure, a mark for each of its claims.
+fn glance(report: &Report, protocols: &[&str]) -> Markup {
+    html! {
+        table.glance {
+            thead { tr { th { "where" } @for protocol in protocols { th { (protocol) } } } }
+            tbody {
+                @for figure in &report.figures {
+                    @let rows = figure.rows(protocols);
+                    tr {
+                        td { a href=(format!("#{}", figure.name())) { (figure.source()) } }
+                        @for place in 0..protocols.len() {
+                            td {
+                                @for row in &rows {
+                                    @if let Some(outcome) = row.outcomes[place] {
+                                        span class=(format!("badge {}", class(outcome.verdict)))
+                                            title=(format!("{}: {}", row.says, outcome.verdict)) { (symbol(outcome.verdict)) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn verdict_cell(outcome: Option<&Outcome>) -> Markup {
     html! {
         @match outcome {
@@ -124,14 +153,18 @@ fn verdict_cell(outcome: Option<&Outcome>) -> Markup {
     }
 }
 
-fn badge(verdict: Verdict) -> Markup {
-    let class = match verdict {
+/// The class of its colour.
+fn class(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Reproduced => "yes",
         Verdict::Direction => "direction",
         Verdict::Undecided | Verdict::NotRun => "open",
         Verdict::NotReproduced => "no",
-    };
-    html! { span class=(format!("badge {class}")) { (symbol(verdict)) " " (verdict) } }
+    }
+}
+
+fn badge(verdict: Verdict) -> Markup {
+    html! { span class=(format!("badge {}", class(verdict))) { (symbol(verdict)) " " (verdict) } }
 }
 
 fn figure_section(figure: &Figure) -> Markup {

@@ -62,6 +62,17 @@ fn verdicts(out: &mut String, report: &Report) {
     for protocol in &protocols {
         let _ = writeln!(out, "- {protocol}: {}", tally(report.verdicts(protocol).into_iter()));
     }
+    let _ = writeln!(out, "\nAt a glance, one mark for each claim:\n\n| where | {} |", protocols.join(" | "));
+    let _ = writeln!(out, "| --- |{}", " --- |".repeat(protocols.len()));
+    for figure in &report.figures {
+        let rows = figure.rows(&protocols);
+        let marks = |place: usize| {
+            let of = rows.iter().filter_map(|row| row.outcomes[place]);
+            of.map(|outcome| symbol(outcome.verdict)).collect::<Vec<_>>().join(" ")
+        };
+        let cells: Vec<String> = (0..protocols.len()).map(marks).collect();
+        let _ = writeln!(out, "| {} | {} |", figure.source(), cells.join(" | "));
+    }
     let _ = writeln!(out, "\n| where | claim | {} |", protocols.join(" | "));
     let _ = writeln!(out, "| --- | --- |{}", " --- |".repeat(protocols.len()));
     for figure in &report.figures {

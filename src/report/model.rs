@@ -101,6 +101,11 @@ impl Figure {
         &self.variants[0].entry.experiment.name
     }
 
+    /// Where the paper shows it.
+    pub fn source(&self) -> &str {
+        &self.variants[0].entry.experiment.paper
+    }
+
     /// Every claim of the figure under each of the protocols.
     pub fn rows(&self, protocols: &[&str]) -> Vec<Row<'_>> {
         let mut rows: Vec<Row> = Vec::new();
