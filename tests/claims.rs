@@ -245,6 +245,14 @@ fit: { to: ../tiny, over: views.masking_prob, rows: { without negatives: NCL } }
 }
 
 #[test]
+fn a_report_of_nothing_does_not_replace_one_of_something() {
+    let bench = Bench::new(TINY);
+    bench.write("docs/reproduction.md", "of something");
+    bench.landscape(&["report"]).code(1).stderr(contains("recorded in results").and(contains("make claims")));
+    assert_eq!(bench.read("docs/reproduction.md"), "of something");
+}
+
+#[test]
 fn the_report_is_whole_without_the_network() {
     let bench = Bench::new(TINY);
     bench.write("experiments/summary.md", "It **holds**, by and large.\n");

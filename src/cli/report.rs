@@ -1,8 +1,12 @@
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::{input_error, record::Archive, report::Report};
+use crate::{
+    input_error,
+    record::Archive,
+    report::{Report, Variant},
+};
 
 const FOLDERS: [&str; 4] = ["experiments", "experiments/authors", "experiments/repaired", "experiments/sweeps"];
 
@@ -41,6 +45,12 @@ impl Args {
             None => std::fs::read_to_string("experiments/summary.md").ok(),
         };
         let report = Report::read(&files, summary, &mut Archive::new(&self.results))?;
+        if !report.variants().any(Variant::is_run) {
+            let results = self.results.display();
+            bail!(
+                "no run of these experiments is recorded in {results}; `landscape run FILE` or `make claims` trains them"
+            );
+        }
         for path in report.write(&self.out, &self.plots)? {
             println!("{}", path.display());
         }
