@@ -5,7 +5,7 @@
 //! whole or not at all. The font is embedded, so every machine draws the same picture.
 //!
 //! How it works: the plots lay themselves out on a page (`page.rs`) as a list of marks in final pixels (`canvas.rs`); only
-//! the canvas draws with plotters, into either format. What every figure looks like is decided in `style.rs`.
+//! the canvas and its painter draw with plotters, into either format. What every figure looks like is decided in `style.rs`.
 
 mod axis;
 mod canvas;
@@ -16,6 +16,7 @@ mod frame;
 mod heatmap;
 mod legend;
 mod page;
+mod painter;
 mod stats;
 mod style;
 mod surface;

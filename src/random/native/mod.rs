@@ -14,8 +14,13 @@
 //! Everything is wrapping addition, multiplication, xor and logical shift of 64-bit integers, so that the words are the
 //! same on vector units and on GPUs. What is drawn from a key is part of the program's results: the tests pin it.
 
+mod bernoulli;
+#[cfg(test)]
+mod testing;
+
+pub use bernoulli::{Bernoulli, InvalidProbability};
+
 use super::Draws;
-use std::fmt;
 
 /// 2^64 divided by the golden ratio, made odd: bits without pattern.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -171,148 +176,10 @@ impl Draws for Stream {
     }
 }
 
-/// Random bits that are 1 with probability alpha, 64 to a word: the diagonals of the masks (Eq. 2, 3).
-///
-/// Alpha is kept to 32 binary digits. A word of bits folds one random word for each digit, from the lowest that is set
-/// upwards: `or` for a 1 (p becomes (1 + p) / 2), `and` for a 0 (p becomes p / 2). One half costs one random word,
-/// quarters two, and no alpha more than 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bernoulli {
-    /// alpha * 2^32.
-    numerator: u64,
-}
-
-/// A probability outside of `[0, 1]`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct InvalidProbability(pub f64);
-
-impl fmt::Display for InvalidProbability {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "a probability must lie between 0 and 1, not be {}", self.0)
-    }
-}
-
-impl std::error::Error for InvalidProbability {}
-
-impl Bernoulli {
-    /// Binary digits of alpha.
-    const DIGITS: u32 = 32;
-
-    /// Bits that are 1 with probability `alpha`, rounded to a multiple of 2^-32.
-    ///
-    /// # Errors
-    /// If `alpha` is not in `[0, 1]`.
-    pub fn new(alpha: f64) -> Result<Self, InvalidProbability> {
-        if !(0.0..=1.0).contains(&alpha) {
-            return Err(InvalidProbability(alpha));
-        }
-        let one = 1u64 << Self::DIGITS;
-        Ok(Self { numerator: (alpha * one as f64).round() as u64 })
-    }
-
-    /// The probability, after rounding.
-    pub fn alpha(self) -> f64 {
-        self.numerator as f64 / (1u64 << Self::DIGITS) as f64
-    }
-
-    /// The digits to fold, the lowest first: none for the constants 0 and 1, otherwise those from the lowest set one up.
-    ///
-    /// Word `c` of the bits folds the key's words `c * digits().len()` and following, one for each digit.
-    pub fn digits(self) -> impl ExactSizeIterator<Item = bool> {
-        let lowest = self.numerator.trailing_zeros().min(Self::DIGITS);
-        (lowest..Self::DIGITS).map(move |digit| self.numerator >> digit & 1 == 1)
-    }
-
-    /// What the folding starts from: all ones where alpha is 1, otherwise zeros.
-    pub fn start(self) -> u64 {
-        (self.numerator >> Self::DIGITS).wrapping_neg()
-    }
-
-    /// Word `counter` of the bits under `key`.
-    #[inline]
-    pub fn word(self, key: Key, counter: u64) -> u64 {
-        let digits = self.digits();
-        let first = counter.wrapping_mul(digits.len() as u64);
-        let words = key.words(first, 1);
-        digits.zip(words).fold(self.start(), |bits, (digit, word)| if digit { bits | word } else { bits & word })
-    }
-
-    /// Fills `out` with the words `first_counter`, `first_counter + 1`, ... of [`word`](Self::word).
-    ///
-    /// Digit by digit over a block that stays in the cache, so that the compiler can work on several words at a time.
-    #[inline(always)]
-    pub fn fill(self, key: Key, first_counter: u64, out: &mut [u64]) {
-        const BLOCK: usize = 256;
-        let stride = self.digits().len() as u64;
-        let mut first = first_counter.wrapping_mul(stride);
-        for block in out.chunks_mut(BLOCK) {
-            block.fill(self.start());
-            for (digit, i) in self.digits().zip(0u64..) {
-                let words = key.words(first.wrapping_add(i), stride);
-                if digit {
-                    block.iter_mut().zip(words).for_each(|(bits, word)| *bits |= word);
-                } else {
-                    block.iter_mut().zip(words).for_each(|(bits, word)| *bits &= word);
-                }
-            }
-            first = first.wrapping_add(stride.wrapping_mul(BLOCK as u64));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::permuted;
-    use super::*;
-
-    /// Statistics of draws from fixed seeds may lie this many standard deviations from their expectation.
-    const SIGMAS: f64 = 5.0;
-    const WORDS: usize = 20_000;
-    const ALPHAS: [f64; 8] = [1.0 / 1024.0, 0.1, 0.25, 0.3, 0.5, 0.75, 0.9, 0.999];
-
-    fn key() -> Key {
-        Key::from_seed(2022).derive(Purpose::View1).derive(3u64)
-    }
-
-    fn bernoulli(alpha: f64) -> Bernoulli {
-        Bernoulli::new(alpha).expect("a probability")
-    }
-
-    fn filled(alpha: f64, key: Key, first_counter: u64, length: usize) -> Vec<u64> {
-        let mut words = vec![0x5555; length];
-        bernoulli(alpha).fill(key, first_counter, &mut words);
-        words
-    }
-
-    #[track_caller]
-    fn assert_near(value: f64, expected: f64, deviation: f64) {
-        let sigmas = (value - expected) / deviation;
-        assert!(sigmas.abs() < SIGMAS, "{value} is {sigmas:.1} standard deviations away from {expected}");
-    }
-
-    /// Fails unless `counts` look like those of equally likely outcomes.
-    #[track_caller]
-    fn assert_even(counts: &[u64]) {
-        let expected = counts.iter().sum::<u64>() as f64 / counts.len() as f64;
-        let chi_square: f64 = counts.iter().map(|&count| (count as f64 - expected).powi(2) / expected).sum();
-        let freedom = counts.len() as f64 - 1.0;
-        assert_near(chi_square, freedom, (2.0 * freedom).sqrt());
-    }
-
-    fn ones(words: impl IntoIterator<Item = u64>) -> f64 {
-        words.into_iter().map(|word| u64::from(word.count_ones())).sum::<u64>() as f64
-    }
-
-    /// Fails unless the bits of `a` and `b`, each 1 with probability `alpha`, look uncorrelated.
-    #[track_caller]
-    fn assert_uncorrelated(a: impl Iterator<Item = u64> + Clone, b: impl Iterator<Item = u64> + Clone, alpha: f64) {
-        let bits = 64.0 * a.clone().count().min(b.clone().count()) as f64;
-        let pairs = a.clone().zip(b.clone());
-        let both = ones(pairs.clone().map(|(a, b)| a & b)) / bits;
-        let (in_a, in_b) = pairs.fold((0.0, 0.0), |(in_a, in_b), (a, b)| (in_a + ones([a]), in_b + ones([b])));
-        let covariance = both - in_a / bits * in_b / bits;
-        assert_near(covariance / (alpha * (1.0 - alpha)), 0.0, bits.sqrt().recip());
-    }
+    use super::{testing::*, *};
 
     /// Computed from the definitions alone, by a few lines of Python with integers of any size.
     #[test]
@@ -379,49 +246,6 @@ mod tests {
     }
 
     #[test]
-    fn bits_have_their_frequency_at_every_position() {
-        for alpha in ALPHAS {
-            let words = filled(alpha, key(), 0, WORDS);
-            let variance = alpha * (1.0 - alpha);
-            let bits = 64.0 * WORDS as f64;
-            assert_near(ones(words.iter().copied()), alpha * bits, (variance * bits).sqrt());
-
-            let mut chi_square = 0.0;
-            for position in 0..64 {
-                let count = ones(words.iter().map(|word| word >> position & 1));
-                chi_square += (count - alpha * WORDS as f64).powi(2) / (variance * WORDS as f64);
-            }
-            assert_near(chi_square, 64.0, 128f64.sqrt());
-        }
-    }
-
-    #[test]
-    fn bits_of_views_seeds_epochs_and_rows_are_independent() {
-        let run = Key::from_seed(1);
-        let view = run.derive(Purpose::View1).derive(1u64);
-        let others = [
-            run.derive(Purpose::View2).derive(1u64),
-            run.derive(Purpose::View1).derive(2u64),
-            Key::from_seed(2).derive(Purpose::View1).derive(1u64),
-        ];
-        for alpha in ALPHAS {
-            let words = filled(alpha, view, 0, WORDS);
-            let words = || words.iter().copied();
-            for other in others {
-                let other = filled(alpha, other, 0, WORDS);
-                assert_uncorrelated(words(), other.iter().copied(), alpha);
-                assert_uncorrelated(words(), other.iter().copied().skip(1), alpha);
-            }
-            for rows in [1, 2, 7] {
-                assert_uncorrelated(words(), words().skip(rows), alpha);
-            }
-            for distance in [1, 2, 13, 32] {
-                assert_uncorrelated(words(), words().map(|word| word.rotate_left(distance)), alpha);
-            }
-        }
-    }
-
-    #[test]
     fn first_words_of_many_keys_are_independent() {
         let first = |seed| Key::from_seed(seed).derive(Purpose::EpochOrder).derive(1u64).word(0);
         let words: Vec<u64> = (0..WORDS as u64).map(first).collect();
@@ -432,49 +256,6 @@ mod tests {
         let mut bytes = [0; 256];
         words.iter().flat_map(|word| word.to_le_bytes()).for_each(|byte| bytes[usize::from(byte)] += 1);
         assert_even(&bytes);
-    }
-
-    #[test]
-    fn filling_equals_word_by_word() {
-        for alpha in [0.0, 0.5, 0.25, 0.625, 0.1, 1.0] {
-            for (first, length) in [(0, 0), (0, 1), (7, 255), (1 << 40, 256), (3, 1000), (u64::MAX - 300, 600)] {
-                let one_by_one: Vec<u64> =
-                    (0..length as u64).map(|i| bernoulli(alpha).word(key(), first.wrapping_add(i))).collect();
-                assert_eq!(
-                    filled(alpha, key(), first, length),
-                    one_by_one,
-                    "alpha {alpha}, from {first}, {length} words"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn certain_and_dyadic_probabilities_are_exact_and_cheap() {
-        assert!(filled(0.0, key(), 0, 1000).iter().all(|&word| word == 0));
-        assert!(filled(1.0, key(), 0, 1000).iter().all(|&word| word == u64::MAX));
-        for (alpha, digits) in [
-            (0.0, &[][..]),
-            (1.0, &[]),
-            (0.5, &[true]),
-            (0.25, &[true, false]),
-            (0.75, &[true, true]),
-            (0.625, &[true, false, true]),
-        ] {
-            assert_eq!(bernoulli(alpha).alpha(), alpha);
-            assert_eq!(bernoulli(alpha).digits().collect::<Vec<bool>>(), digits);
-        }
-        assert!((bernoulli(0.1).alpha() - 0.1).abs() <= 2f64.powi(-33));
-        assert_eq!(filled(0.5, key(), 0, 3), [0, 1, 2].map(|counter| key().word(counter)));
-    }
-
-    #[test]
-    fn only_probabilities_are_accepted() {
-        for alpha in [-0.1, 1.1, f64::INFINITY, f64::NAN] {
-            assert!(Bernoulli::new(alpha).is_err(), "{alpha}");
-        }
-        let message = Bernoulli::new(1.5).expect_err("too much").to_string();
-        assert_eq!(message, "a probability must lie between 0 and 1, not be 1.5");
     }
 
     #[test]
