@@ -6,7 +6,7 @@ use pulldown_cmark::{Parser, html::push_html};
 use super::{
     Report, Variant,
     chart::{MEASURES, chart},
-    markdown::{LEGEND, METHOD, symbol},
+    markdown::{EXPLANATION, LEGEND, METHOD, symbol},
     marks,
     model::{Figure, Row},
     runs,
@@ -45,6 +45,7 @@ pub fn render(report: &Report) -> String {
                     (verdicts(report, &protocols))
                     @if !report.sweeps.is_empty() {
                         h2 #explanations { "What explains the misses" }
+                        p { (EXPLANATION) }
                         @for sweep in report.explanations() { section.figure { (sweep_section(sweep)) } }
                         @if !report.planned().is_empty() {
                             p { "Stated in advance and not run yet:" }

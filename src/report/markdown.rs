@@ -17,7 +17,7 @@ pub fn render(report: &Report, folder: &Path, plots: &Path) -> String {
     }
     verdicts(&mut out, report);
     if !report.sweeps.is_empty() {
-        out += "## What explains the misses\n\n";
+        let _ = writeln!(out, "## What explains the misses\n\n{EXPLANATION}\n");
         for sweep in report.explanations() {
             section(&mut out, sweep, folder, plots);
         }
@@ -55,6 +55,12 @@ pub const LEGEND: [(Verdict, &str); 4] = [
 pub const METHOD: &str = "A claim about several curves holds if it holds for each. Intervals are bootstrap intervals over \
     seeds, widened for small numbers of seeds; runs that are compared are paired by seed. The tolerance is 0.05 or \
     half the 95 % interval of the published mean over its five seeds, whichever is more.";
+
+/// What counts as an explanation.
+pub const EXPLANATION: &str = "The suspects are the differences between the paper's text and the authors' scripts. Each is added \
+    alone to the text's settings, and left out alone of the scripts'. It counts as the reason of a miss if the first takes \
+    the number across the bound of the claim, or the second takes it back, with an interval that leaves out zero; the \
+    settings with that one change are then judged by all claims of the figure.";
 
 fn verdicts(out: &mut String, report: &Report) {
     let protocols = report.protocols();
