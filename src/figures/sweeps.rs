@@ -4,7 +4,7 @@ use crate::{
     metrics::{column_bounds, column_name},
     plots::{ColorScale, Dot, Dots, DotsGrid, Heatmap, HeatmapGrid},
     record::ExperimentRecord,
-    spec::{Design, Experiment, MapSpec, Moment, short, tree},
+    spec::{Design, Experiment, MapSpec, Moment, PlannedRun, short, tree},
     statistics::Estimate,
 };
 
@@ -140,12 +140,18 @@ pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
 
 /// Final values seed by seed: a panel for each column, a row for each curve.
 pub fn distribution_figure(entry: &ExperimentRecord, columns: &[String]) -> DotsGrid {
+    let seeds = |curve: &PlannedRun| entry.runs(&curve.label).len();
+    let same = entry.curves.iter().map(seeds).min().filter(|least| entry.curves.iter().all(|c| seeds(c) == *least));
     let dots = |column: &str| {
-        let dot = |(place, curve): (usize, &crate::spec::PlannedRun)| {
+        let dot = |(place, curve): (usize, &PlannedRun)| {
             let values: Vec<f64> = entry.values(&curve.label, column, Moment::End).iter().map(|(_, v)| *v).collect();
             let estimate = Estimate::of(&values).clipped(column_bounds(column));
+            let label = match same {
+                Some(_) => curve.label.clone(),
+                None => format!("{} (n = {})", curve.label, seeds(curve)),
+            };
             Dot {
-                label: format!("{} (n = {})", curve.label, estimate.n),
+                label,
                 mean: estimate.mean,
                 interval: Some((estimate.low, estimate.high)),
                 values,
@@ -161,12 +167,15 @@ pub fn distribution_figure(entry: &ExperimentRecord, columns: &[String]) -> Dots
         dots: dots(column),
         ..Dots::default()
     };
+    let count = same.map_or(String::new(), |n| format!(", {n} of each"));
     DotsGrid {
         title: entry.experiment.title.clone(),
         subtitle: "final values, seed by seed".into(),
         columns: columns.len().min(2),
         panels: columns.iter().map(panel).collect(),
-        note: "Small dots: one seed each. Large dot: their mean. Bar: 95% bootstrap interval of the mean.".into(),
+        note: format!(
+            "Small dots: one seed each{count}. Large dot: their mean. Bar: 95% bootstrap interval of the mean."
+        ),
         ..DotsGrid::default()
     }
 }
