@@ -24,7 +24,7 @@ const TOP: f64 = 12.0;
 const BOTTOM: f64 = 300.0;
 
 /// Points of a curve: more than the eye tells apart at this width would only make the page heavy.
-const POINTS: usize = 64;
+const POINTS: usize = 48;
 
 /// One curve of one measure.
 struct Curve {
@@ -164,7 +164,7 @@ fn plot(measure: &str, curves: &[Curve], epochs: &[f64]) -> Markup {
             (column_name(measure))
         }
         @for curve in curves {
-            g class=(curve.style) {
+            g class=(curve.style) transform="scale(0.1)" {
                 @if curve.seeds.len() > 1 { path.band d=(band(curve)) {} }
                 @if measure == SEEDED {
                     @for seed in &curve.seeds { path.seed d=(path(&points(seed))) {} }
@@ -188,16 +188,22 @@ fn x(epoch: f64, last: f64) -> f64 {
     LEFT + epoch / last.max(1.0) * (RIGHT - LEFT)
 }
 
-/// A polyline in relative coordinates of tenths of a pixel.
+/// A polyline in whole tenths of a pixel, relative after its first point: most of the page are these.
 fn path(points: &[(f64, f64)]) -> String {
-    let tenth = |value: f64| (value * 10.0).round();
+    let tenths = |value: f64| (value * 10.0).round() as i64;
     let mut text = String::new();
-    let mut previous: Option<(f64, f64)> = None;
+    let mut previous: Option<(i64, i64)> = None;
     for &(x, y) in points {
-        let (x, y) = (tenth(x), tenth(y));
+        let (x, y) = (tenths(x), tenths(y));
         match previous {
-            None => text += &format!("M{} {}", x / 10.0, y / 10.0),
-            Some((px, py)) => text += &format!("l{} {}", (x - px) / 10.0, (y - py) / 10.0),
+            None => text += &format!("M{x} {y}l"),
+            // A minus sign separates as well as a space does.
+            Some((px, py)) => {
+                for step in [x - px, y - py] {
+                    let apart = step >= 0 && !text.ends_with('l');
+                    text += &format!("{}{step}", if apart { " " } else { "" });
+                }
+            }
         }
         previous = Some((x, y));
     }
@@ -215,7 +221,8 @@ mod tests {
 
     #[test]
     fn paths_are_relative_and_end_where_they_should() {
-        assert_eq!(path(&[(46.0, 300.0), (50.04, 299.0), (60.0, 12.5)]), "M46 300l4 -1l10 -286.5");
+        let points = [(46.0, 300.0), (50.04, 299.0), (60.0, 12.5), (61.0, 13.5)];
+        assert_eq!(path(&points), "M460 3000l40-10 100-2865 10 10");
         assert_eq!(path(&[]), "");
     }
 }
