@@ -1,11 +1,11 @@
 //! Which value of a setting comes nearest to a published table.
 
+use super::sweeps::mean;
 use crate::{
     metrics::column_name,
     plots::{Dot, Dots, DotsGrid},
     record::ExperimentRecord,
     spec::{Candidate, FitSpec, Moment},
-    statistics::Estimate,
 };
 
 /// A candidate's final values beside the published ones.
@@ -45,10 +45,6 @@ pub fn fits(entry: &ExperimentRecord, fit: &FitSpec) -> Vec<Fit> {
         Fit { distance: distance(cells.iter().flatten().copied()), seeds: seeds.collect(), cells, candidate }
     };
     fit.candidates(&entry.experiment).into_iter().map(of).collect()
-}
-
-fn mean(values: &[(u64, f64)]) -> f64 {
-    Estimate::of(&values.iter().map(|(_, value)| *value).collect::<Vec<_>>()).mean
 }
 
 /// Root mean square of the differences.

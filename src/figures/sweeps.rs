@@ -8,6 +8,11 @@ use crate::{
     statistics::Estimate,
 };
 
+/// Mean over seeds; NaN if there are none.
+pub(super) fn mean(values: &[(u64, f64)]) -> f64 {
+    Estimate::of(&values.iter().map(|(_, value)| *value).collect::<Vec<_>>()).mean
+}
+
 /// The change that one factor makes at one corner of a design.
 #[derive(Clone, Debug)]
 pub struct Effect {
@@ -50,11 +55,10 @@ pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -
     let Experiment { title, .. } = &entry.experiment;
     let corners = entry.experiment.curves(Some(&design.from));
     let panels = corners.iter().map(|corner| {
-        let mean = |arm: &str| {
+        let at_corner = |arm: &str| {
             let curves = entry.experiment.curves(Some(arm));
             let curve = curves.into_iter().find(|curve| curve.point == corner.point);
-            let values = curve.map_or(Vec::new(), |curve| entry.values(&curve.label, column, Moment::End));
-            Estimate::of(&values.iter().map(|(_, value)| *value).collect::<Vec<_>>()).mean
+            curve.map_or(f64::NAN, |curve| mean(&entry.values(&curve.label, column, Moment::End)))
         };
         let dot = |effect: Effect| Dot {
             label: format!("{}, at {}", effect.factor, effect.corner),
@@ -71,9 +75,9 @@ pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -
                 "{}{comma}{} {:.2}, {} {:.2}",
                 corner.point,
                 design.from,
-                mean(&design.from),
+                at_corner(&design.from),
                 design.to,
-                mean(&design.to)
+                at_corner(&design.to)
             ),
             x_label: format!("change of the {}", column_name(column)),
             dots: effects(entry, design, &corner.point, column).into_iter().map(dot).collect(),
@@ -122,10 +126,9 @@ pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
                 numbers: true,
             });
         }
-        let values: Vec<f64> =
-            entry.values(&curve.label, &map.measure, Moment::End).iter().map(|(_, value)| *value).collect();
+        let values = entry.values(&curve.label, &map.measure, Moment::End);
         if let Some(panel) = panels.iter_mut().find(|panel| panel.title == title) {
-            panel.values[ys.len() - 1 - y][x] = Estimate::of(&values).mean;
+            panel.values[ys.len() - 1 - y][x] = mean(&values);
         }
     }
     HeatmapGrid {

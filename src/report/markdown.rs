@@ -154,16 +154,18 @@ fn distances(out: &mut String, fits: &[Fit], table: &str) {
         let nearest = fits.iter().filter(|other| other.candidate.arm == candidate.arm);
         let bold =
             if nearest.map(|other| other.distance).fold(f64::INFINITY, f64::min) == *distance { "**" } else { "" };
-        let cell = |(measured, published): &(f64, f64)| format!("{measured:.2} ({published})");
+        let text = |value: f64, digits| if value.is_finite() { format!("{value:.digits$}") } else { "-".into() };
+        let cell = |(measured, published): &(f64, f64)| format!("{} ({published})", text(*measured, 2));
         let row = |((_, name), cells): (&(String, String), &Vec<(f64, f64)>)| {
             format!("{name}: {}", cells.iter().map(cell).collect::<Vec<_>>().join(", "))
         };
         let rows: Vec<String> = candidate.rows.iter().zip(cells).map(row).collect();
         let _ = writeln!(
             out,
-            "| {} | {} | {bold}{distance:.3}{bold} | {} |",
+            "| {} | {} | {bold}{}{bold} | {} |",
             candidate.arm,
             candidate.value,
+            text(*distance, 3),
             rows.join("; ")
         );
     }

@@ -165,6 +165,16 @@ pub fn short(path: &str) -> &str {
 impl Experiment {
     /// Reads an experiment file. Every fault names the file and, where there is one, the line.
     pub fn read(path: &Path) -> Result<(Self, Lines)> {
+        let (mut experiment, lines) = Self::read_alone(path)?;
+        if let Some(mut fit) = experiment.fit.take() {
+            fit.read(&experiment, &lines)?;
+            experiment.fit = Some(fit);
+        }
+        Ok((experiment, lines))
+    }
+
+    /// The same without the table of its `fit`, which is another file's: files may name each other, or themselves.
+    pub(super) fn read_alone(path: &Path) -> Result<(Self, Lines)> {
         let (tree, lines) = extends::read(path)?;
         let parent = tree.get(extends::KEY).map(|parent| stem(Path::new(parent.as_str().unwrap_or_default())));
         let mut experiment: Self = serde_path_to_error::deserialize(extends::without_key(tree)).map_err(|error| {
@@ -175,10 +185,6 @@ impl Experiment {
         experiment.file = path.to_path_buf();
         experiment.extends = parent;
         experiment.finish().map_err(|fault| lines.fault(fault, &[""]))?;
-        if let Some(mut fit) = experiment.fit.take() {
-            fit.read(&experiment, &lines)?;
-            experiment.fit = Some(fit);
-        }
         Ok((experiment, lines))
     }
 
@@ -203,12 +209,15 @@ impl Experiment {
         Ok(())
     }
 
+    /// The arms by name; one without a name if the file has none.
+    pub(super) fn arm_names(&self) -> Vec<&str> {
+        if self.arms.is_empty() { vec![""] } else { self.arms.keys().map(String::as_str).collect() }
+    }
+
     /// The curves of the given arm or label, or all of them, in the order of the plan.
     pub fn curves(&self, of: Option<&str>) -> Vec<CurveName> {
-        let arms: Vec<&str> =
-            if self.arms.is_empty() { vec![""] } else { self.arms.keys().map(String::as_str).collect() };
         let mut curves = Vec::new();
-        for arm in arms {
+        for arm in self.arm_names() {
             for point in self.points() {
                 let curve = CurveName { label: label(arm, &point), point: label("", &point) };
                 if of.is_none_or(|of| of == arm || of == curve.label) {

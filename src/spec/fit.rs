@@ -47,7 +47,7 @@ impl FitSpec {
             return Err(fault("fit.rows", unknown("arm", arm, &arms)));
         }
         let file = experiment.file.with_file_name(Path::new(&format!("{}.yaml", self.to)));
-        let table = Experiment::read(&file)?.0.table;
+        let table = Experiment::read_alone(&file)?.0.table;
         let Some(table) = table.filter(|table| !table.published.is_empty()) else {
             return Err(fault("fit.to", format!("{} has no table with published values", file.display())));
         };
@@ -57,6 +57,10 @@ impl FitSpec {
             let message = format!("the curve `{curve}`: {}", unknown("row of the table", &row, &known));
             return Err(fault("fit.rows", message));
         }
+        if let Some((row, _)) = table.published.iter().find(|(_, cells)| cells.len() != table.columns.len()) {
+            let message = format!("the row `{row}` of {} has not a cell for each column", file.display());
+            return Err(fault("fit.to", message));
+        }
         self.table = Some(table);
         Ok(())
     }
@@ -64,11 +68,7 @@ impl FitSpec {
     /// Every arm at every competing value, in the order of the plan.
     pub fn candidates(&self, experiment: &Experiment) -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = Vec::new();
-        let arms: Vec<&str> = match experiment.arms.is_empty() {
-            true => vec![""],
-            false => experiment.arms.keys().map(String::as_str).collect(),
-        };
-        let points = experiment.points();
+        let (arms, points) = (experiment.arm_names(), experiment.points());
         for (CurveName { label: curve, .. }, at) in experiment.curves(None).into_iter().zip(0..) {
             let (arm, point) = (arms[at / points.len()], &points[at % points.len()]);
             let (over, rest): (Vec<_>, Vec<_>) = point.iter().copied().partition(|(path, _)| *path == self.over);
@@ -93,6 +93,7 @@ mod tests {
     fn experiment(fit: &str) -> Result<Experiment> {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("table.yaml"), TABLE)?;
+        std::fs::write(folder.path().join("short.yaml"), TABLE.replace("[[0.5, 0.1]]", "[]"))?;
         std::fs::write(folder.path().join("bare.yaml"), "{title: t, paper: t, claim: t, seeds: 1}")?;
         let text = format!(
             "{{title: t, paper: t, claim: t, seeds: 1, arms: {{A: {{}}, 'A, slow': {{train: {{lr: 0.005}}}}}}, \
@@ -122,6 +123,8 @@ mod tests {
             ("{to: table, over: views.masking_prob, rows: {B: A}}", "fit.rows"),
             ("{to: bare, over: views.masking_prob}", "has no table with published values"),
             ("{to: absent, over: views.masking_prob}", "absent.yaml"),
+            ("{to: sweep, over: views.masking_prob}", "has no table with published values"),
+            ("{to: short, over: views.masking_prob, rows: {'A, slow': A}}", "the row `A, sp 0.3`"),
         ] {
             let message = format!("{:#}", experiment(fit).unwrap_err());
             assert!(message.contains(named), "{message}");
