@@ -10,7 +10,10 @@ JOBS    ?=
 DEVICE  ?= auto
 RESULTS ?= results
 PLOTS   ?= plots
-# lean: what the program needs on a CPU (1.3 GB); full: CUDA and `import torch` too (5 GB).
+# What trains: auto, fused or autograd.
+ENGINE  ?= auto
+# lean: what the program needs on a CPU (1.3 GB); full: CUDA and `import torch` too (5 GB); none: a program without
+# libtorch, which needs neither Python nor a C++ compiler, and trains by the fused engine alone.
 TORCH   ?= lean
 PYTHON  ?= python3
 # Kills of `make test-kill`.
@@ -35,6 +38,9 @@ SWEEPS := $(sort $(wildcard experiments/sweeps/*.yaml))
 ifneq ($(AUTHORS_REPO),)
   # Their code runs in .venv, whatever libtorch we are linked with.
   SETUP := .venv/setup-full
+else ifeq ($(TORCH),none)
+  SETUP :=
+  FEATURES := --no-default-features
 else ifdef LIBTORCH
   # A libtorch of your own replaces the one from pip.
   SETUP :=
@@ -42,7 +48,7 @@ else
   SETUP := .venv/setup-$(TORCH)
 endif
 
-TRAIN_FLAGS := $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --results $(RESULTS)
+TRAIN_FLAGS := $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --engine $(ENGINE) --results $(RESULTS)
 ifeq ($(SCALE),quick)
   TRAIN_FLAGS += --quick
 else ifneq ($(SCALE),full)
@@ -54,12 +60,12 @@ RUN_FLAGS := $(TRAIN_FLAGS) --plots $(PLOTS)
 help: ## Say what the targets are
 	@echo "make TARGET, where TARGET is one of"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
-	@echo "Variables: SCALE=full|quick  JOBS=n  DEVICE=auto|cpu|cuda[:n]  RESULTS=dir  PLOTS=dir"
-	@echo "           TORCH=lean|full  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
+	@echo "Variables: SCALE=full|quick  JOBS=n  DEVICE=auto|cpu|cuda[:n]  ENGINE=auto|fused|autograd  RESULTS=dir  PLOTS=dir"
+	@echo "           TORCH=lean|full|none  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
 	@echo "           AUTHORS_REPO=dir (their checkout)  SAMPLE=42  FUZZ=1000000"
 
 .PHONY: setup
-setup: $(SETUP) ## Install libtorch into .venv (1 to 3 minutes, once)
+setup: $(SETUP) ## Install libtorch into .venv (half a minute to 3 minutes, once)
 
 .venv/bin/python:
 	@echo "== making .venv (a few seconds)"
@@ -85,9 +91,9 @@ setup: $(SETUP) ## Install libtorch into .venv (1 to 3 minutes, once)
 	@ln -sfn "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch" $@
 
 .PHONY: build
-build: setup ## Compile the program (6 to 10 minutes the first time: libtorch's bindings are C++)
-	@[ -x $(LANDSCAPE) ] || echo "== compiling (6 to 10 minutes the first time, seconds after that)"
-	cargo build --release --locked
+build: setup ## Compile the program (TIME_BUILD the first time)
+	@[ -x $(LANDSCAPE) ] || echo "== compiling (TIME_BUILD the first time)"
+	cargo build --release --locked $(FEATURES)
 
 .PHONY: figures
 figures: build ## Train what is missing and draw every figure and table of the paper into plots/
@@ -117,14 +123,15 @@ report: build ## Write docs/reproduction.md and .html from the runs at hand (tra
 	$(LANDSCAPE) report --results $(RESULTS) --plots $(PLOTS)
 
 .PHONY: test
-test: setup ## Run all tests (compiles first; then a minute or two)
-	@echo "== testing"
-	cargo test --release --locked
+test: setup ## Run all tests (TIME_TEST after `make figures`, compiling included)
+	@echo "== testing (TIME_TEST after make figures, compiling included)"
+	cargo test --release --locked $(FEATURES) 2>&1 | awk '{ print; fflush() } \
+	  /^test result:/ { passed += $$4; failed += $$6 } END { printf "== %d tests passed, %d failed\n", passed, failed }'
 
 .PHONY: test-kill
 test-kill: setup ## Kill a sweep KILLS times at random instants and compare its results (some minutes)
 	@echo "== killing a sweep $(KILLS) times"
-	LANDSCAPE_KILLS=$(KILLS) cargo test --release --locked --test kill -- --nocapture
+	LANDSCAPE_KILLS=$(KILLS) cargo test --release --locked $(FEATURES) --test suite kill:: -- --nocapture
 
 .PHONY: many-runs
 many-runs: build ## Time a sweep of 1000, 3000 and 10000 tiny runs (some minutes)
@@ -143,7 +150,7 @@ endif
 .PHONY: fuzz
 fuzz: setup ## Feed a million arbitrary inputs to every reader of files and flags (FUZZ=n)
 	@echo "== fuzzing with $(FUZZ) inputs each"
-	LANDSCAPE_FUZZ=$(FUZZ) cargo test --release --locked --test 'fuzz*'
+	LANDSCAPE_FUZZ=$(FUZZ) cargo test --release --locked $(FEATURES) --test suite fuzz_
 
 .PHONY: bench
 bench: build .venv-bench/ready ## Time a step beside PyTorch, JAX and the authors' code (AUTHORS_REPO=dir); how it grows
@@ -165,10 +172,12 @@ test-slurm: build ## Send a sweep through a scratch Slurm, requeue it in the mid
 	@LANDSCAPE="$${CARGO_TARGET_DIR:-target}/release/landscape" bash scripts/slurm/test.sh
 
 .PHONY: lint
-lint: setup ## Check formatting, clippy and the documentation's links
+lint: setup ## Check formatting, clippy and the documentation's links, with libtorch and without
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets -- -D warnings
+	cargo clippy --release --locked --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --no-default-features
 
 .PHONY: clean
 clean: ## Remove what was built; results, plots and .venv stay

@@ -6,11 +6,11 @@ fn main() {
     // torch-sys says where the libtorch that it was compiled against lies.
     if let Ok(lib) = env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+        // A CPU-only set-up lacks the libraries that libtorch_cuda itself needs; nothing of it is used then.
+        println!("cargo:rustc-link-arg=-Wl,--allow-shlib-undefined");
         println!("cargo:rustc-env=LANDSCAPE_LIBTORCH_PATH={lib}");
         println!("cargo:rustc-env=LANDSCAPE_LIBTORCH={}", libtorch_version(Path::new(&lib)));
     }
-    // A CPU-only set-up lacks the libraries that libtorch_cuda itself needs; nothing of it is used then.
-    println!("cargo:rustc-link-arg=-Wl,--allow-shlib-undefined");
     if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
         println!("cargo:rustc-env=LANDSCAPE_COMMIT={commit}");
         if let Some(head) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {

@@ -12,10 +12,11 @@ use super::{
     translate,
 };
 use crate::{
-    input_error,
-    models::{self, Kind, StateDict},
-    record,
-    spec::{Fault, PlannedRun, RunSpec, Seeds},
+    input_error, record,
+    spec::{
+        Fault, PlannedRun, RunSpec, Seeds,
+        layout::{Kind, Layout, StateDict},
+    },
 };
 
 /// The runs of a script, and where they are recorded.
@@ -230,7 +231,7 @@ fn read_start(path: &std::path::Path) -> Result<StateDict> {
 /// The parameters of a file as the model needs them: what the model lacks is left out, and buffers may be missing.
 fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<StateDict> {
     let mut state = StateDict::new();
-    for parameter in models::layout(&spec.model, spec.data.p) {
+    for parameter in Layout::of(&spec.model, spec.data.p) {
         let fallback = match parameter.kind {
             Kind::RunningVar => Some(1.0),
             Kind::RunningMean | Kind::BatchCount => Some(0.0),

@@ -3,8 +3,8 @@
 use tch::Tensor;
 
 use crate::{
-    models::{Kind, Parameters},
-    spec::{Normalization, Part, TrainSpec, Turns},
+    models::Parameters,
+    spec::{Normalization, Part, TrainSpec, Turns, layout::Kind},
 };
 
 /// Applies everything that the settings ask for, in the order of the authors' `alternate_train`.
@@ -13,9 +13,9 @@ pub fn apply(train: &TrainSpec, parameters: &Parameters) {
         follow(parameters, decay);
     }
     for (parameter, weight) in parameters.iter().filter(|(parameter, _)| parameter.kind == Kind::Weight) {
-        match parameter.part {
-            Part::Encoder | Part::Target => normalize(weight, parameter.part, train.normalize_encoder),
-            Part::Predictor => normalize(weight, parameter.part, train.normalize_predictor),
+        match parameter.site.part {
+            Part::Encoder | Part::Target => normalize(weight, parameter.site.part, train.normalize_encoder),
+            Part::Predictor => normalize(weight, parameter.site.part, train.normalize_predictor),
             Part::Projector => {}
         }
     }
@@ -29,8 +29,8 @@ pub fn apply(train: &TrainSpec, parameters: &Parameters) {
 /// BYOL's target: `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias.
 fn follow(parameters: &Parameters, decay: f64) {
     for (parameter, target) in parameters.iter() {
-        if parameter.part == Part::Target && matches!(parameter.kind, Kind::Weight | Kind::Bias) {
-            let online = parameters.get(&parameter.name.replacen("Wt", "Wo", 1)).expect("the encoders are twins");
+        if parameter.site.part == Part::Target && matches!(parameter.kind, Kind::Weight | Kind::Bias) {
+            let online = parameters.get(parameter.twin(), parameter.kind).expect("the encoders are twins");
             target.shallow_clone().copy_(&(target * decay + online * (1.0 - decay)));
         }
     }

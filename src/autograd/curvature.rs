@@ -1,12 +1,14 @@
 //! The shape of the loss around the parameters: values without gradients, and products with the Hessian.
 
 use anyhow::{Context, Result, ensure};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use super::AutogradEngine;
 use crate::{
-    engine::{Turn, Views},
-    models::{Forward, StateDict},
+    engine::Views,
+    models::Forward,
+    nn::no_grad,
+    spec::{Turn, layout::StateDict},
 };
 
 impl AutogradEngine {

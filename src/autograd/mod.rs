@@ -4,14 +4,22 @@ mod constraints;
 mod curvature;
 mod masks;
 
+use std::sync::Arc;
+
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayD, Ix2};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use crate::{
-    engine::{Batch, Engine, MaskBits, Member, Turn, Views},
-    models::{self, Forward, Model, Parameters, Purpose, StateDict},
-    spec::{Dtype, TrainSpec},
+    Device,
+    engine::{Batch, Engine, MaskBits, Member, Views},
+    losses::Loss,
+    models::{self, Forward, Model, Parameters, Purpose},
+    nn::no_grad,
+    spec::{
+        Dtype, TrainSpec, Turn,
+        layout::{Layout, StateDict},
+    },
 };
 
 /// Trains a cohort on one device with libtorch's autograd.
@@ -26,34 +34,42 @@ pub struct AutogradEngine {
     /// Of the last batch, `(R, B, m)`.
     representation: Option<Tensor>,
     kind: Kind,
-    device: Device,
+    device: tch::Device,
 }
 
 impl AutogradEngine {
     /// An engine for the members of a cohort. Fails if a member's state does not fit its model.
     pub fn new(members: &[Member], device: Device) -> Result<Self> {
-        Self::with(members, device, Purpose::Training)
+        ensure!(!members.is_empty(), "a cohort has at least one run");
+        Self::with_loss(members, members[0].spec.loss.shared(), device)
+    }
+
+    /// The same with a loss of the caller's instead of the settings'.
+    pub fn with_loss(members: &[Member], loss: Arc<dyn Loss>, device: Device) -> Result<Self> {
+        Self::with(members, loss, device, Purpose::Training)
     }
 
     /// An engine that sees the loss as a plain function of all parameters: for its shape, not to train.
     pub fn landscape(members: &[Member], device: Device) -> Result<Self> {
-        Self::with(members, device, Purpose::Landscape)
+        ensure!(!members.is_empty(), "a cohort has at least one run");
+        Self::with(members, members[0].spec.loss.shared(), device, Purpose::Landscape)
     }
 
-    fn with(members: &[Member], device: Device, purpose: Purpose) -> Result<Self> {
+    fn with(members: &[Member], loss: Arc<dyn Loss>, device: Device, purpose: Purpose) -> Result<Self> {
         ensure!(!members.is_empty(), "a cohort has at least one run");
+        let device = tch::Device::from(device);
         let spec = &members[0].spec;
         let kind = match spec.dtype {
             Dtype::Float32 => Kind::Float,
             Dtype::Float64 => Kind::Double,
         };
         let states: Vec<_> = members.iter().map(|member| member.state.clone()).collect();
-        let layout = models::layout(&spec.model, spec.data.p);
+        let layout = Layout::of(&spec.model, spec.data.p);
         let parameters = Parameters::stack(layout, &states, kind, device)?;
         let samples: Vec<_> = members.iter().map(|member| &*member.x).collect();
         let lr: Vec<f64> = members.iter().map(|member| member.spec.train.lr).collect();
         Ok(Self {
-            model: models::build(&spec.model, spec.loss, &parameters, purpose),
+            model: models::build(&spec.model, loss, &parameters, purpose),
             parameters,
             train: spec.train.clone(),
             x: stack(&samples)?.to_kind(kind).to_device(device),
@@ -81,7 +97,9 @@ impl AutogradEngine {
     fn upload(&self, values: &[i32]) -> Tensor {
         let host = Tensor::from_slice(values);
         match self.device {
-            Device::Cuda(_) => host.pin_memory(self.device).to_device_(self.device, Kind::Int, true, false),
+            tch::Device::Cuda(_) => {
+                host.internal_pin_memory(self.device).to_device_(self.device, Kind::Int, true, false)
+            }
             _ => host,
         }
     }

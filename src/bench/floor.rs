@@ -6,13 +6,11 @@ use std::{hint::black_box, time::Instant};
 use anyhow::Result;
 use multiversion::multiversion;
 use ndarray::ArrayView2;
-use tch::Tensor;
 
 use super::serve::Timed;
 use crate::{
-    fused::kernels::{Matrix, accumulate_row_products, exp, product},
-    models::{online_layers, predictor_name, projector_layer},
-    spec::{Family, LossSpec, RunSpec, Turns},
+    kernels::{Matrix, accumulate_row_products, exp, product},
+    spec::{Family, Predictor, RunSpec, Turns},
 };
 
 /// `(m, k)` times `(k, n)`, so many times in a step.
@@ -39,14 +37,13 @@ const BLOCK: usize = 128;
 impl Work {
     /// Of one run's step on a batch of `b` pairs of views.
     ///
-    /// NT-Xent's similarities are symmetric: half of them are computed, each with one exponential, and serve twice in
-    /// the gradient.
+    /// A loss's scalar products are computed once and serve twice in the gradient.
     pub fn of_step(spec: &RunSpec, b: usize) -> Self {
         let mut work = Self::default();
         let (p, m) = (spec.data.p, spec.model.m);
-        let depth = online_layers(&spec.model).len() + usize::from(projector_layer(&spec.model).is_some());
+        let depth = spec.model.branch(0).len();
         let inputs: Vec<usize> = (0..depth).map(|layer| if layer == 0 { p } else { m }).collect();
-        let predictor = usize::from(predictor_name(&spec.model).is_some());
+        let predictor = usize::from(spec.model.predictor != Predictor::None);
         let learners = match (spec.model.family, spec.train.turns) {
             (Family::NonContrastive, Turns::Alternating | Turns::Ema { .. }) => 1,
             _ => 2,
@@ -59,16 +56,15 @@ impl Work {
         inputs.iter().for_each(|&inputs| work.push(m, b, inputs, (false, true), learners));
         // dA = W^T dZ, but for the views
         work.push(m, m, b, (true, false), learners * (predictor + depth - 1));
-        let pairs = match spec.loss {
-            LossSpec::NtXent { .. } => 2 * b * b,
-            LossSpec::AsymmetricNtXent { .. } => b * b,
-            _ => 0,
-        };
-        let blocks = (pairs as f64 / (BLOCK * BLOCK) as f64).round() as usize;
+        let loss = spec.loss.work(b, m);
+        let blocks = (loss.similarities as f64 / (BLOCK * BLOCK) as f64).round() as usize;
         work.push(BLOCK, m, BLOCK, (true, false), blocks);
         work.push(m, BLOCK, BLOCK, (false, false), blocks);
         work.push(m, BLOCK, BLOCK, (false, true), blocks);
-        work.exponentials = pairs;
+        let matrices = (loss.correlations as f64 / (m * m) as f64).round() as usize;
+        work.push(m, b, m, (false, true), matrices);
+        work.push(m, m, b, (false, false), 2 * matrices);
+        work.exponentials = loss.exponentials;
         work
     }
 
@@ -116,8 +112,8 @@ struct Multiplication {
     product: Product,
     /// As stored: the transposes where the product says so.
     operands: [Matrix; 3],
-    /// The same for libtorch.
-    tensors: [Tensor; 3],
+    #[cfg(feature = "torch")]
+    tensors: [tch::Tensor; 3],
     by: Library,
 }
 
@@ -126,6 +122,7 @@ enum Library {
     Gemm,
     /// Our own kernel for weight gradients.
     RowProducts,
+    #[cfg(feature = "torch")]
     Libtorch,
 }
 
@@ -144,16 +141,20 @@ impl Multiplication {
             matrix
         };
         let operands = [stored(m, k, transposed.0), stored(k, n, transposed.1), stored(m, n, false)];
-        let tensor = |matrix: &Matrix, transposed: bool| {
-            let tensor = Tensor::from_slice(matrix.as_slice());
-            let tensor = tensor.reshape([matrix.rows() as i64, matrix.columns() as i64]);
-            if transposed { tensor.tr() } else { tensor }
+        let mut multiplication = Self {
+            product,
+            #[cfg(feature = "torch")]
+            tensors: tensors(&operands, transposed),
+            operands,
+            by: Library::Gemm,
         };
-        let [a, b, c] = &operands;
-        let tensors = [tensor(a, transposed.0), tensor(b, transposed.1), tensor(c, false)];
-        let mut multiplication = Self { product, operands, tensors, by: Library::Gemm };
         let of_rows = transposed == (false, true);
-        let libraries = [Library::Gemm, Library::Libtorch].into_iter().chain(of_rows.then_some(Library::RowProducts));
+        let libraries = [
+            Library::Gemm,
+            #[cfg(feature = "torch")]
+            Library::Libtorch,
+        ];
+        let libraries = libraries.into_iter().chain(of_rows.then_some(Library::RowProducts));
         let timed: Vec<(Library, f64)> = libraries
             .map(|library| {
                 multiplication.by = library;
@@ -181,15 +182,27 @@ impl Multiplication {
             if transposed { matrix.view().reversed_axes() } else { matrix.view() }
         }
         let (left, right) = self.product.transposed;
-        let ([a, b, c], tensors) = (&mut self.operands, &self.tensors);
+        let [a, b, c] = &mut self.operands;
         for _ in 0..self.product.times {
             match self.by {
                 Library::Gemm => product(oriented(a, left), oriented(b, right), c.view_mut()),
                 Library::RowProducts => accumulate_row_products(a, b, c.as_mut_slice()),
-                Library::Libtorch => drop(tensors[0].mm_out(&tensors[2], &tensors[1])),
+                #[cfg(feature = "torch")]
+                Library::Libtorch => drop(self.tensors[0].mm_out(&self.tensors[2], &self.tensors[1])),
             }
         }
     }
+}
+
+/// The operands for libtorch.
+#[cfg(feature = "torch")]
+fn tensors([a, b, c]: &[Matrix; 3], transposed: (bool, bool)) -> [tch::Tensor; 3] {
+    let tensor = |matrix: &Matrix, transposed: bool| {
+        let tensor = tch::Tensor::from_slice(matrix.as_slice());
+        let tensor = tensor.reshape([matrix.rows() as i64, matrix.columns() as i64]);
+        if transposed { tensor.tr() } else { tensor }
+    };
+    [tensor(a, transposed.0), tensor(b, transposed.1), tensor(c, false)]
 }
 
 #[multiversion(targets("x86_64+avx2+fma"))]

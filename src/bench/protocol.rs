@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use ndarray::{Array2, ArrayD, ArrayView2, Ix2, IxDyn};
 use serde::{Deserialize, Serialize};
 
-use crate::{models::StateDict, spec::RunSpec};
+use crate::spec::{RunSpec, layout::StateDict};
 
 /// Rows of a matrix.
 pub type Rows = Vec<Vec<f64>>;

@@ -10,17 +10,15 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use tch::Device;
 
 use super::{
     floor::Floor,
     protocol::{self, Answer, Load, Request, Rows},
 };
 use crate::{
-    autograd::AutogradEngine,
-    engine::{Engine, Member, Turn, Views},
+    engine::{Engine, Member, Views},
     fused::FusedEngine,
-    spec::{RunSpec, Turns},
+    spec::{RunSpec, Turn, Turns},
     train::Cohort,
 };
 
@@ -56,6 +54,7 @@ pub trait Timed: Send {
 
 /// Answers requests on standard input until it ends.
 pub fn serve(kind: Kind, threads: usize) -> Result<()> {
+    #[cfg(feature = "torch")]
     tch::set_num_threads(if kind == Kind::Autograd { threads as i32 } else { 1 });
     let mut loaded: Option<Loaded> = None;
     for line in stdin().lock().lines() {
@@ -146,7 +145,10 @@ impl Loaded {
 fn engine(kind: Kind, members: &[Member]) -> Result<Box<dyn Engine>> {
     match kind {
         Kind::Fused => Ok(Box::new(FusedEngine::new(members)?)),
-        Kind::Autograd => Ok(Box::new(AutogradEngine::new(members, Device::Cpu)?)),
+        #[cfg(feature = "torch")]
+        Kind::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::new(members, crate::Device::Cpu)?)),
+        #[cfg(not(feature = "torch"))]
+        Kind::Autograd => Err(anyhow!("this program was built without libtorch, and so without autograd")),
         Kind::Floor => Err(anyhow!("the floor computes no loss")),
     }
 }

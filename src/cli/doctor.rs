@@ -1,4 +1,6 @@
-use anyhow::{Result, bail};
+use anyhow::Result;
+#[cfg(feature = "torch")]
+use anyhow::bail;
 
 use crate::runner;
 
@@ -8,30 +10,41 @@ pub struct Args {}
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let libtorch = env!("LANDSCAPE_LIBTORCH");
-        let path = env!("LANDSCAPE_LIBTORCH_PATH");
         println!(
             "landscape   {} (commit {})",
             env!("CARGO_PKG_VERSION"),
             option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown")
         );
-        println!("libtorch    {libtorch}, in {path}");
-        let sum = tch::Tensor::from_slice(&[1.0f32, 2.0]).sum(tch::Kind::Float).double_value(&[]);
-        println!("CPU         {} cores, libtorch uses {} threads", cores(), tch::get_num_threads());
+        println!("CPU         {} cores", cores());
+        libtorch()?;
         match runner::cuda_status() {
             Ok(devices) => println!("CUDA        {devices} devices"),
             Err(reason) => println!("CUDA        none: {reason}"),
         }
         println!("fonts       embedded, none of the system's are needed");
-        if !libtorch.starts_with("2.11.0") {
-            bail!("libtorch {libtorch} is not the 2.11.0 that the bindings were made for; run `make setup`");
-        }
-        if sum != 3.0 {
-            bail!("libtorch does not add 1 and 2 to 3; run `make clean setup build`");
-        }
         println!("all is well");
         Ok(())
     }
+}
+
+#[cfg(not(feature = "torch"))]
+fn libtorch() -> Result<()> {
+    println!("libtorch    none: built without; the fused engine trains");
+    Ok(())
+}
+
+#[cfg(feature = "torch")]
+fn libtorch() -> Result<()> {
+    let (libtorch, path) = (env!("LANDSCAPE_LIBTORCH"), env!("LANDSCAPE_LIBTORCH_PATH"));
+    println!("libtorch    {libtorch}, in {path}, with {} threads", tch::get_num_threads());
+    if !libtorch.starts_with("2.11.0") {
+        bail!("libtorch {libtorch} is not the 2.11.0 that the bindings were made for; run `make setup`");
+    }
+    let sum = tch::Tensor::from_slice(&[1.0f32, 2.0]).sum(tch::Kind::Float).double_value(&[]);
+    if sum != 3.0 {
+        bail!("libtorch does not add 1 and 2 to 3; run `make clean setup build`");
+    }
+    Ok(())
 }
 
 fn cores() -> usize {

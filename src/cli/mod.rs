@@ -4,15 +4,20 @@ mod authors;
 mod bench;
 mod claims;
 mod config;
+#[cfg(feature = "torch")]
 mod crosscheck;
 mod doctor;
 mod figures;
+mod losses;
 mod methods;
+#[cfg(not(feature = "torch"))]
+mod needs_torch;
 mod options;
 mod plot;
 mod report;
 mod results;
 mod run;
+#[cfg(feature = "torch")]
 mod slice;
 mod slurm;
 mod status;
@@ -23,6 +28,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+#[cfg(not(feature = "torch"))]
+use self::{needs_torch as crosscheck, needs_torch as slice};
 use crate::{logs, runner::Interrupted, spec::InputError};
 
 /// Contrastive and non-contrastive learning on sparse-coding data: the experiments of Pokle, Tian, Li and Risteski
@@ -44,6 +51,7 @@ enum Command {
     Report(report::Args),
     Config(config::Args),
     Methods(methods::Args),
+    Losses(losses::Args),
     Plot(plot::Args),
     Results(results::Args),
     Slice(slice::Args),
@@ -70,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => args.execute(),
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),
+        Command::Losses(args) => args.execute(),
         Command::Plot(args) => args.execute(),
         Command::Results(args) => args.execute(),
         Command::Slice(args) => args.execute(),
@@ -90,11 +99,13 @@ fn report(result: Result<()>) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error:#}");
             let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
-            ExitCode::from(match () {
-                () if is(|cause| cause.is::<InputError>()) => 2,
-                () if is(|cause| cause.is::<Interrupted>()) => Interrupted::EXIT_CODE,
-                () => 1,
-            })
+            if is(|cause| cause.is::<InputError>()) {
+                ExitCode::from(2)
+            } else if is(|cause| cause.is::<Interrupted>()) {
+                ExitCode::from(Interrupted::EXIT_CODE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -2,7 +2,7 @@ use indexmap::IndexMap;
 
 use crate::{
     metrics::{COLUMNS, Row},
-    models::StateDict,
+    spec::layout::StateDict,
 };
 
 /// What a run of the authors' code left behind.

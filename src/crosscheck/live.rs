@@ -13,9 +13,8 @@ use serde::Deserialize;
 use super::{Comparison, Theirs, Timing, compare, replay};
 use crate::{
     authors::{CommandLine, Plan, Script, flags, plan},
-    input_error,
-    models::StateDict,
-    record,
+    input_error, record,
+    spec::layout::StateDict,
 };
 
 /// Files that run their scripts and record them, as they stand in `scripts/crosscheck`.

@@ -15,14 +15,13 @@ pub use timing::{Timing, timing_table};
 use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use anyhow::Result;
-use tch::Device;
 
 use crate::{
+    Device,
     autograd::AutogradEngine,
     engine::Engine,
     metrics::Row,
-    models::StateDict,
-    spec::RunSpec,
+    spec::{RunSpec, layout::StateDict},
     train::{Cohort, train},
 };
 

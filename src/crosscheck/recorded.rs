@@ -11,8 +11,7 @@ use serde_json::Value;
 use super::Theirs;
 use crate::{
     authors::{Config, Flags, Levels, Script, translate},
-    models::StateDict,
-    spec::RunSpec,
+    spec::{RunSpec, layout::StateDict},
 };
 
 /// One recorded run.

@@ -2,9 +2,11 @@ use ndarray::{Array2, ArrayD, IxDyn};
 
 use super::RunStreams;
 use crate::{
-    models::{Kind, Parameter, StateDict, layout},
     random::{Draws, native::Purpose},
-    spec::{Bias, Init, Part, Predictor, RunSpec},
+    spec::{
+        Bias, Init, Part, Predictor, RunSpec,
+        layout::{Kind, Layout, Parameter, StateDict},
+    },
 };
 
 /// Draws the initial parameters of a run, given its dictionary `(p, d)`.
@@ -12,18 +14,19 @@ use crate::{
 /// In the authors' order: first the encoders' weights from the data's stream (W^o, W^t, then the second layers), then
 /// every linear map's nn.Linear values in construction order, of which the encoders' weights are not used.
 pub fn initial_state(spec: &RunSpec, dictionary: &Array2<f64>, streams: &mut RunStreams) -> StateDict {
-    let layout = layout(&spec.model, spec.data.p);
+    let layout = Layout::of(&spec.model, spec.data.p);
     let encoder_weights = encoder_weights(spec, &layout, dictionary, streams);
     let mut state = StateDict::new();
     let mut modules = 0;
-    for parameter in &layout {
+    for parameter in layout.iter() {
         let shape = IxDyn(&parameter.shape);
         let value = match parameter.kind {
             Kind::Weight => {
                 let (weight, bias) = linear_values(spec, parameter, &layout, modules, streams);
                 modules += 1;
                 if let Some(bias) = bias {
-                    state.insert(bias_name(parameter), array(&[spec.model.m], bias));
+                    let name = &layout.bias(parameter.site).expect("a bias was drawn where there is one").name;
+                    state.insert(name.clone(), array(&[spec.model.m], bias));
                 }
                 match encoder_weights.get(&parameter.name) {
                     Some(weight) => weight.clone().into_dyn(),
@@ -48,12 +51,13 @@ pub fn initial_state(spec: &RunSpec, dictionary: &Array2<f64>, streams: &mut Run
 /// The encoders' weights by name, each layer `(m, inputs)`: depth by depth, online before target.
 fn encoder_weights(
     spec: &RunSpec,
-    layout: &[Parameter],
+    layout: &Layout,
     dictionary: &Array2<f64>,
     streams: &mut RunStreams,
 ) -> indexmap::IndexMap<String, Array2<f64>> {
-    let of =
-        |part: Part| layout.iter().filter(move |parameter| parameter.part == part && parameter.kind == Kind::Weight);
+    let of = |part: Part| {
+        layout.iter().filter(move |parameter| parameter.site.part == part && parameter.kind == Kind::Weight)
+    };
     let (online, target): (Vec<_>, Vec<_>) = (of(Part::Encoder).collect(), of(Part::Target).collect());
     let mut weights = indexmap::IndexMap::new();
     for (depth, layer) in online.iter().enumerate() {
@@ -96,18 +100,17 @@ fn encoder_weight(draws: &mut dyn Draws, init: Init, dictionary: &Array2<f64>, i
 fn linear_values(
     spec: &RunSpec,
     parameter: &Parameter,
-    layout: &[Parameter],
+    layout: &Layout,
     module: u64,
     streams: &mut RunStreams,
 ) -> (Vec<f64>, Option<Vec<f64>>) {
     let m = spec.model.m;
-    if parameter.part == Part::Predictor && spec.model.predictor == Predictor::Diagonal {
+    if parameter.site.part == Part::Predictor && spec.model.predictor == Predictor::Diagonal {
         return (streams.diagonal(module, m), Some(vec![0.0; m]));
     }
-    let name = bias_name(parameter);
-    let has_bias = layout.iter().any(|other| other.name == name);
+    let has_bias = layout.find(parameter.site, Kind::Bias).is_some();
     let (mut weight, mut bias) = streams.linear(module, parameter.shape[1], m, has_bias);
-    match parameter.part {
+    match parameter.site.part {
         Part::Encoder | Part::Target if spec.model.bias == Bias::Zero => {
             bias.iter_mut().for_each(|bias| bias.fill(0.0));
         }
@@ -117,10 +120,6 @@ fn linear_values(
         _ => {}
     }
     (weight, bias)
-}
-
-fn bias_name(weight: &Parameter) -> String {
-    weight.name.replace(".weight", ".bias")
 }
 
 fn array(shape: &[usize], values: Vec<f64>) -> ArrayD<f64> {

@@ -32,7 +32,7 @@ pub struct Dataset {
 impl Dataset {
     /// Draws dictionary, latents and noise, in this order.
     pub fn draw(spec: &DataSpec, streams: &mut RunStreams) -> Self {
-        let dictionary = dictionary::draw(spec, &mut *streams.draws(Purpose::Dictionary, 0));
+        let dictionary = dictionary::draw(spec, streams.are_authors(), &mut *streams.draws(Purpose::Dictionary, 0));
         let latents = latents::draw(spec, &mut *streams.draws(Purpose::Latents, 0));
         let noise = noise::draw(spec, &mut *streams.draws(Purpose::Noise, 0)); // (n, p)
         let x = latents.dot(&dictionary.t()) + noise;

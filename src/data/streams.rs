@@ -51,6 +51,11 @@ impl RunStreams {
         }
     }
 
+    /// Whether the draws are those of the authors' scripts.
+    pub fn are_authors(&self) -> bool {
+        matches!(self, Self::Authors(_))
+    }
+
     /// Where the generators stand, for [`Self::restore`]. Our own streams are functions of the position: nothing to save.
     pub fn save(&self) -> Vec<u32> {
         match self {

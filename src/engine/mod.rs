@@ -1,6 +1,6 @@
 //! What trains a cohort: the contract between the training loop and the code that computes gradients.
 //!
-//! Two engines stand behind it. [`crate::autograd`] mirrors the authors' PyTorch modules line by line on libtorch tensors,
+//! Two engines stand behind it. `autograd` mirrors the authors' PyTorch modules line by line on libtorch tensors,
 //! on CPU or CUDA, in single or double precision: it is the reference. [`crate::fused`] does the same arithmetic by
 //! hand-written kernels in single precision on the CPU. Each is tested against the other and against recorded numbers.
 
@@ -13,18 +13,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use ndarray::Array2;
 
-use crate::{models::StateDict, spec::RunSpec};
-
-/// Which branch learns at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// The online encoder (and the predictor), target under stop gradient.
-    Online,
-    /// The target encoder (and the predictor), online under stop gradient.
-    Target,
-    /// Everything that is not frozen.
-    Joint,
-}
+use crate::spec::{RunSpec, Turn, layout::StateDict};
 
 /// One run of a cohort as an engine receives it.
 #[derive(Clone)]
@@ -34,7 +23,7 @@ pub struct Member {
     pub spec: Arc<RunSpec>,
     /// Samples, `(n, p)`.
     pub x: Arc<Array2<f64>>,
-    /// Initial parameters and buffers, everything that [`crate::models::layout`] lists.
+    /// Initial parameters and buffers, everything that [`Layout`](crate::spec::layout::Layout) lists.
     pub state: StateDict,
 }
 

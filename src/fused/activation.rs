@@ -1,7 +1,6 @@
 //! The encoder's non-linearities on one neuron's samples `x`, with the neuron's bias `b`.
 
-use super::reduce::sum2;
-use crate::spec::Activation;
+use crate::{kernels::reduce::sum2, spec::Activation};
 
 /// `out = act(x, b)`
 #[inline(always)]
@@ -68,7 +67,7 @@ fn step(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fused::testing::{Draws, assert_close, finite_differences, widen};
+    use crate::kernels::testing::{Draws, assert_close, finite_differences, widen};
 
     const ALL: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Srelu, Activation::SymRelu];
 

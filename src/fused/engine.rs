@@ -1,16 +1,21 @@
+use std::sync::Arc;
+
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayD};
 
 use super::{
-    Matrix,
     network::{Network, Workspace},
     parameters::Parameters,
     views,
 };
 use crate::{
-    engine::{Batch, Engine, Member, RunBatch, Turn, Views},
-    models::{self, StateDict},
-    spec::{BatchNorm, Dtype, Predictor, RunSpec, TrainSpec},
+    engine::{Batch, Engine, Member, RunBatch, Views},
+    kernels::Matrix,
+    losses::Loss,
+    spec::{
+        BatchNorm, Dtype, Predictor, RunSpec, TrainSpec, Turn,
+        layout::{Layout, StateDict},
+    },
 };
 
 /// Trains a cohort on one thread in single precision, one run after the other.
@@ -31,21 +36,26 @@ struct Run {
 }
 
 impl FusedEngine {
-    /// Whether this engine trains such a run: in single precision, and without what only the authors' scripts ask for,
-    /// modules that are in the state dict and not in the loss.
+    /// Whether this engine trains such a run: in single precision, with a loss that has a kernel, and without what only
+    /// the authors' scripts ask for, modules that are in the state dict and not in the loss.
     pub fn supports(spec: &RunSpec) -> bool {
         let idle = matches!(spec.model.predictor, Predictor::Idle { .. })
             || matches!(spec.model.batch_norm, BatchNorm::Idle | BatchNorm::PreAndPostActivation);
-        spec.dtype == Dtype::Float32 && !idle
+        spec.dtype == Dtype::Float32 && !idle && spec.loss.kernel().is_some()
     }
 
     /// An engine for the members of a cohort. Fails if they ask for double precision or a state does not fit its model.
     pub fn new(members: &[Member]) -> Result<Self> {
         ensure!(!members.is_empty(), "a cohort has at least one run");
+        Self::with_loss(members, members[0].spec.loss.shared())
+    }
+
+    /// The same with a loss of the caller's instead of the settings'. Fails if it has no kernel.
+    pub fn with_loss(members: &[Member], loss: Arc<dyn Loss>) -> Result<Self> {
+        ensure!(!members.is_empty(), "a cohort has at least one run");
         let runs: Vec<Run> = members.iter().map(Run::new).collect::<Result<_>>()?;
-        let spec = &members[0].spec;
-        let network = Network::new(&spec.model, spec.loss, &runs[0].parameters);
-        Ok(Self { work: network.workspace(), network, runs })
+        let network = Network::new(&members[0].spec.model, loss, &runs[0].parameters);
+        Ok(Self { work: network.workspace()?, network, runs })
     }
 }
 
@@ -105,7 +115,7 @@ impl Run {
     fn new(member: &Member) -> Result<Self> {
         let spec = &member.spec;
         ensure!(FusedEngine::supports(spec), "the fused engine does not train such a run; use autograd");
-        let layout = models::layout(&spec.model, spec.data.p);
+        let layout = Layout::of(&spec.model, spec.data.p);
         Ok(Self {
             parameters: Parameters::new(layout, &member.state)?,
             train: spec.train.clone(),
@@ -117,17 +127,14 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use std::{slice, sync::Arc};
+    use std::slice;
 
     use super::*;
     use crate::{
         engine::MaskBits,
-        fused::{
-            reference,
-            testing::{Draws, assert_close, finite_differences},
-        },
-        models::{Kind, methods},
-        spec::{Turns, resolve},
+        fused::reference,
+        kernels::testing::{Draws, assert_close, finite_differences},
+        spec::{Turns, layout::Kind, methods, resolve},
     };
 
     /// Samples of a batch.
@@ -141,7 +148,7 @@ mod tests {
 
     /// A run with drawn samples and parameters, exact in single precision.
     fn member(spec: RunSpec, draws: &mut Draws) -> Member {
-        let state = models::layout(&spec.model, spec.data.p).into_iter().map(|parameter| {
+        let state = Layout::of(&spec.model, spec.data.p).into_iter().map(|parameter| {
             let value = || match parameter.kind {
                 Kind::Weight => f64::from(draws.value()),
                 Kind::Bias | Kind::ConstantBias | Kind::NormShift => f64::from(draws.value()) / 4.0,
@@ -185,7 +192,7 @@ mod tests {
             let (loss, gradients) = engine.gradients(&views, turn).unwrap().remove(0);
             let expected = reference::loss(&spec, &state, &state, [&x1, &x2], turn);
             assert!((loss - expected).abs() < 1e-5 * expected.abs().max(1.0), "{settings}: {loss} for {expected}");
-            let learning: Vec<String> = models::layout(&spec.model, spec.data.p)
+            let learning: Vec<String> = Layout::of(&spec.model, spec.data.p)
                 .into_iter()
                 .filter_map(|parameter| parameter.learns(turn).then_some(parameter.name))
                 .collect();
@@ -207,7 +214,7 @@ mod tests {
             assert_close(&found, &expected, 2e-5);
 
             let representation = engine.representations().unwrap().remove(0);
-            let expected = reference::encode(&spec.model, &state, &x1, 0).concat();
+            let expected = reference::encode(&spec, &state, &x1).concat();
             assert_close(representation.mapv(|z| z as f32).iter(), &expected, 1e-5);
         }
     }

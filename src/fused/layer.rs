@@ -4,17 +4,17 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::{
-    Matrix, activation, batch_norm,
-    gemm::product,
-    matrix::view,
-    parameters::Parameters,
-    reduce::{dot, total},
-    row_products::accumulate_row_products,
-};
+use super::{activation, parameters::Parameters};
 use crate::{
-    models::LayerNames,
-    spec::{Activation, BatchNorm, ModelSpec},
+    kernels::{
+        Matrix, accumulate_row_products, batch_norm, product,
+        reduce::{dot, total},
+        view,
+    },
+    spec::{
+        Activation, BatchNorm, ModelSpec,
+        layout::{Kind, Site},
+    },
 };
 
 /// A layer's places in the parameters, and what it does with them.
@@ -60,22 +60,16 @@ pub struct Trace {
 }
 
 impl Layer {
-    /// A layer as the model has them in encoders and hidden projectors.
-    pub fn hidden(model: &ModelSpec, names: LayerNames, parameters: &Parameters) -> Self {
-        let norm = Norm::find(model.batch_norm, names.norm, parameters);
-        Self { norm, activation: model.activation, ..Self::linear(names.linear, parameters) }
-    }
-
-    /// A linear (or diagonal) map with its bias, if it has one, and nothing after it.
-    pub fn linear(name: &str, parameters: &Parameters) -> Self {
-        let (parameter, weight) = parameters.find(&format!("{name}.weight")).expect("the layout names every weight");
+    /// The layer of this place: a linear (or diagonal) map with its bias, if it has one, and what follows it.
+    pub fn new(model: &ModelSpec, site: Site, parameters: &Parameters) -> Self {
+        let found = parameters.find(|parameter| parameter.site == site && parameter.kind == Kind::Weight);
+        let (parameter, weight) = found.expect("the layout has every layer's weight");
         let map = match parameter.shape[..] {
             [m, inputs] => Map::Dense { weight, m, inputs, trained: parameter.trained },
             _ => Map::Diagonal { weight },
         };
-        let constant = || parameters.place(&name.replacen('W', "b", 1));
-        let bias = parameters.place(&format!("{name}.bias")).or_else(constant);
-        Self { map, bias, norm: None, activation: Activation::Identity }
+        let activation = if model.is_hidden(site) { model.activation } else { Activation::Identity };
+        Self { map, bias: parameters.bias(site), norm: Norm::find(model.batch_norm, site, parameters), activation }
     }
 
     /// `act(BN?(W a + b))` or, with batch norm after the activation, `BN(act(W a + b))`, of `input` `(inputs, B)`.
@@ -146,14 +140,14 @@ impl Layer {
 }
 
 impl Norm {
-    fn find(placement: BatchNorm, name: &str, parameters: &Parameters) -> Option<Self> {
-        let place = |field: &str| parameters.place(&format!("{name}.{field}"));
+    /// None where the layer has no batch norm.
+    fn find(placement: BatchNorm, site: Site, parameters: &Parameters) -> Option<Self> {
         Some(Self {
-            scale: place("weight")?,
-            shift: place("bias")?,
-            running_mean: place("running_mean")?,
-            running_var: place("running_var")?,
-            batches: place("num_batches_tracked")?,
+            scale: parameters.place(site, Kind::NormScale)?,
+            shift: parameters.place(site, Kind::NormShift)?,
+            running_mean: parameters.place(site, Kind::RunningMean)?,
+            running_var: parameters.place(site, Kind::RunningVar)?,
+            batches: parameters.place(site, Kind::BatchCount)?,
             follows_activation: placement == BatchNorm::PostActivation,
         })
     }

@@ -1,19 +1,20 @@
 //! A network with its loss: forward and backward through the branches that see the two views.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
+
+use anyhow::{Context, Result};
 
 use super::{
-    Matrix,
     layer::{Layer, Trace},
-    losses::{inner_product, l2, negative_cosine},
-    nt_xent::{Contrast, NtXent},
     parameters::Parameters,
-    reduce,
 };
 use crate::{
-    engine::Turn,
-    models::{online_layers, predictor_name, projector_layer, target_layers},
-    spec::{Family, LossSpec, ModelSpec, Projector},
+    kernels::{Matrix, reduce},
+    losses::{Kernel, Loss, Sides},
+    spec::{
+        Family, ModelSpec, Part, Predictor, Turn,
+        layout::{Kind, Site},
+    },
 };
 
 /// Layers one after the other.
@@ -23,13 +24,13 @@ struct Chain(Vec<Layer>);
 /// The chains of a model, and the loss between their ends.
 ///
 /// All families fit one scheme. View 1 and view 2 each run through a branch: encoder and projector, the online and the
-/// target encoder being different branches and SimCLR's and SimSiam's the same one. Either the contrastive loss takes
-/// both ends, or each learning branch's end, through the predictor, is compared with the other's under stop gradient.
+/// target encoder being different branches and SimCLR's and SimSiam's the same one. Either the loss takes both ends, or
+/// each learning branch's end, through the predictor, is compared with the other's under stop gradient.
 #[derive(Clone, Debug)]
 pub struct Network {
     branches: [Chain; 2],
     predictor: Chain,
-    loss: LossSpec,
+    loss: Arc<dyn Loss>,
     family: Family,
     /// Depth of the encoder, whose end is the representation.
     layers: usize,
@@ -38,7 +39,6 @@ pub struct Network {
 }
 
 /// Memory of a step, shared by all runs of an engine.
-#[derive(Clone, Debug)]
 pub struct Workspace {
     /// The views, `(p, B)`.
     pub views: [Matrix; 2],
@@ -46,29 +46,20 @@ pub struct Workspace {
     predictor: Vec<Trace>,
     gradients: [Matrix; 2],
     spare: Matrix,
-    nt_xent: Option<NtXent>,
+    kernel: Box<dyn Kernel>,
 }
 
 impl Network {
     /// The model that the settings describe, on parameters of its layout.
-    pub fn new(model: &ModelSpec, loss: LossSpec, parameters: &Parameters) -> Self {
-        let encoder = |names: &[_]| -> Vec<Layer> {
-            names.iter().map(|&names| Layer::hidden(model, names, parameters)).collect()
-        };
-        let mut online = encoder(online_layers(model));
-        online.extend(projector_layer(model).map(|names| match model.projector {
-            Projector::Hidden => Layer::hidden(model, names, parameters),
-            _ => Layer::linear(names.linear, parameters),
-        }));
-        let target = match target_layers(model) {
-            [] => online.clone(),
-            names => encoder(names),
-        };
-        let predictor = predictor_name(model).map(|name| Layer::linear(name, parameters)).into_iter().collect();
-        let penalized = ["Wo.weight", "Wt.weight"].into_iter().filter_map(|name| parameters.place(name)).collect();
+    pub fn new(model: &ModelSpec, loss: Arc<dyn Loss>, parameters: &Parameters) -> Self {
+        let chain =
+            |sites: Vec<Site>| Chain(sites.into_iter().map(|site| Layer::new(model, site, parameters)).collect());
+        let predictor = (model.predictor != Predictor::None).then_some(Site::first(Part::Predictor));
+        let penalized = [Part::Encoder, Part::Target].map(Site::first);
+        let penalized = penalized.into_iter().filter_map(|site| parameters.place(site, Kind::Weight)).collect();
         Self {
-            branches: [Chain(online), Chain(target)],
-            predictor: Chain(predictor),
+            branches: [0, 1].map(|view| chain(model.branch(view))),
+            predictor: chain(predictor.into_iter().collect()),
             loss,
             family: model.family,
             layers: model.layers,
@@ -76,27 +67,23 @@ impl Network {
         }
     }
 
-    pub fn workspace(&self) -> Workspace {
-        let nt_xent = match self.loss {
-            LossSpec::NtXent { temperature } => Some(NtXent::new(Contrast::AllViews, temperature)),
-            LossSpec::AsymmetricNtXent { temperature } => Some(NtXent::new(Contrast::FirstAgainstSecond, temperature)),
-            _ => None,
-        };
-        Workspace {
+    /// Fails where the loss has no kernel.
+    pub fn workspace(&self) -> Result<Workspace> {
+        Ok(Workspace {
             views: Default::default(),
             branches: self.branches.each_ref().map(Chain::traces),
             predictor: self.predictor.traces(),
             gradients: Default::default(),
             spare: Matrix::default(),
-            nt_xent,
-        }
+            kernel: self.loss.kernel().context("this loss has no fused kernel; use autograd")?,
+        })
     }
 
     /// Loss of the views in `work`; its gradient replaces that in `parameters`, and batch norm's statistics move.
     ///
     /// Parameters that do not learn in this turn may be left without a gradient.
     pub fn backpropagate(&self, parameters: &mut Parameters, turn: Turn, work: &mut Workspace) -> f64 {
-        let Workspace { views, branches: traces, predictor, gradients, spare, nt_xent } = work;
+        let Workspace { views, branches: traces, predictor, gradients, spare, kernel } = work;
         let (values, sums) = (&mut parameters.values, &mut parameters.gradients);
         sums.fill(0.0);
         for view in [0, 1] {
@@ -104,8 +91,8 @@ impl Network {
         }
         let traces = &*traces;
         let ends = [0, 1].map(|view| end(&views[view], &traces[view]));
-        if let Some(nt_xent) = nt_xent {
-            let loss = nt_xent.loss(ends, gradients);
+        if self.loss.sides() == Sides::Both {
+            let loss = kernel.loss(ends, gradients);
             for view in [0, 1] {
                 let passed = (&views[view], traces[view].as_slice());
                 self.branches[view].backward(values, sums, passed, (&mut gradients[view], spare), false);
@@ -118,11 +105,11 @@ impl Network {
             _ => &[0, 1],
         };
         let share = 1.0 / learners.len() as f64;
-        let gradient = &mut gradients[0];
         let mut loss = 0.0;
         for &learner in learners {
             self.predictor.forward(values, ends[learner], predictor);
-            loss += share * self.distance(end(ends[learner], predictor), ends[1 - learner], gradient);
+            loss += share * kernel.loss([end(ends[learner], predictor), ends[1 - learner]], gradients);
+            let gradient = &mut gradients[0];
             if share != 1.0 {
                 gradient.as_mut_slice().iter_mut().for_each(|gradient| *gradient *= share as f32);
             }
@@ -138,22 +125,9 @@ impl Network {
         &mut work.branches[0][self.layers - 1].output
     }
 
-    /// Loss between a learner's prediction and the fixed end of the other branch; `gradient` is the prediction's.
-    fn distance(&self, prediction: &Matrix, teacher: &Matrix, gradient: &mut Matrix) -> f64 {
-        match self.loss {
-            LossSpec::InnerProduct { normalize, .. } => inner_product(prediction, teacher, normalize, gradient),
-            LossSpec::L2 { normalize, .. } => l2(prediction, teacher, normalize, gradient),
-            LossSpec::NegativeCosine => negative_cosine(prediction, teacher, gradient),
-            LossSpec::NtXent { .. } | LossSpec::AsymmetricNtXent { .. } => unreachable!("needs all samples at once"),
-        }
-    }
-
     /// `c/2 (|W^o|^2 + |W^t|^2)` of Eq. 7 and 13, its gradient added.
     fn penalize(&self, values: &[f32], sums: &mut [f32]) -> f64 {
-        let (LossSpec::L2 { weight_penalty: c, .. } | LossSpec::InnerProduct { weight_penalty: c, .. }) = self.loss
-        else {
-            return 0.0;
-        };
+        let c = self.loss.weight_penalty();
         if c == 0.0 {
             return 0.0;
         }

@@ -3,9 +3,9 @@ use std::ops::Range;
 use anyhow::{Context, Result, ensure};
 use ndarray::ArrayD;
 
-use crate::{
-    engine::Turn,
-    models::{Parameter, StateDict},
+use crate::spec::{
+    Turn,
+    layout::{Kind, Layout, Parameter, Site, StateDict},
 };
 
 /// Parameters and buffers of one run, one after the other in layout order, and their gradients beside them.
@@ -20,7 +20,7 @@ pub struct Parameters {
 
 impl Parameters {
     /// Fails where the state lacks a tensor of the layout or has it in another shape.
-    pub fn new(layout: Vec<Parameter>, state: &StateDict) -> Result<Self> {
+    pub fn new(layout: Layout, state: &StateDict) -> Result<Self> {
         let mut length = 0;
         let place = |parameter: Parameter| {
             let start = length;
@@ -46,14 +46,19 @@ impl Parameters {
     }
 
     /// A parameter and its place; none where the model does not have it.
-    pub fn find(&self, name: &str) -> Option<(&Parameter, Range<usize>)> {
-        let found = self.places.iter().find(|(parameter, _)| parameter.name == name);
+    pub fn find(&self, is_wanted: impl Fn(&Parameter) -> bool) -> Option<(&Parameter, Range<usize>)> {
+        let found = self.places.iter().find(|(parameter, _)| is_wanted(parameter));
         found.map(|(parameter, place)| (parameter, place.clone()))
     }
 
     /// Place of a parameter; none where the model does not have it.
-    pub fn place(&self, name: &str) -> Option<Range<usize>> {
-        self.find(name).map(|(_, place)| place)
+    pub fn place(&self, site: Site, kind: Kind) -> Option<Range<usize>> {
+        self.find(|parameter| parameter.site == site && parameter.kind == kind).map(|(_, place)| place)
+    }
+
+    /// Place of a layer's bias, trained or constant; none where it has none.
+    pub fn bias(&self, site: Site) -> Option<Range<usize>> {
+        self.find(|parameter| parameter.site == site && parameter.is_bias()).map(|(_, place)| place)
     }
 
     /// Parameters and buffers as they are now.
@@ -66,7 +71,8 @@ impl Parameters {
 
     /// One parameter as it is now.
     pub fn value(&self, name: &str) -> Result<ArrayD<f64>> {
-        let (parameter, place) = self.find(name).with_context(|| format!("the model has no parameter {name}"))?;
+        let found = self.find(|parameter| parameter.name == name);
+        let (parameter, place) = found.with_context(|| format!("the model has no parameter {name}"))?;
         Ok(array(parameter, &self.values[place]))
     }
 

@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use ndarray::{ArrayViewMut2, Axis};
 
-use super::{matrix::view_mut, parameters::Parameters};
+use super::parameters::Parameters;
 use crate::{
-    engine::Turn,
-    models::Kind,
-    spec::{Normalization, Part, TrainSpec, Turns},
+    kernels::view_mut,
+    spec::{Normalization, Part, TrainSpec, Turn, Turns, layout::Kind},
 };
 
 impl Parameters {
@@ -26,7 +25,7 @@ impl Parameters {
             self.follow(decay);
         }
         for (parameter, place) in self.places.iter().filter(|(parameter, _)| parameter.kind == Kind::Weight) {
-            let by = match parameter.part {
+            let by = match parameter.site.part {
                 Part::Encoder | Part::Target => train.normalize_encoder,
                 Part::Predictor => train.normalize_predictor,
                 Part::Projector => Normalization::None,
@@ -46,8 +45,8 @@ impl Parameters {
     /// BYOL's target: `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias.
     fn follow(&mut self, decay: f64) {
         for (parameter, target) in &self.places {
-            if parameter.part == Part::Target && matches!(parameter.kind, Kind::Weight | Kind::Bias) {
-                let online = self.place(&parameter.name.replacen("Wt", "Wo", 1)).expect("the encoders are twins");
+            if parameter.site.part == Part::Target && matches!(parameter.kind, Kind::Weight | Kind::Bias) {
+                let online = self.place(parameter.twin(), parameter.kind).expect("the encoders are twins");
                 follow(&mut self.values, target.clone(), online, decay);
             }
         }

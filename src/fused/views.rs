@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::Matrix;
+use crate::kernels::Matrix;
 
 /// `ceil(p / 64)`: words of mask bits for each sample of p entries.
 pub fn mask_words(p: usize) -> usize {
@@ -62,7 +62,7 @@ mod tests {
     use std::array::from_fn;
 
     use super::*;
-    use crate::fused::testing::Draws;
+    use crate::kernels::testing::Draws;
 
     #[test]
     fn every_bit_keeps_its_entry() {

@@ -8,7 +8,7 @@ pub use lanczos::{Extremes, extreme_eigenvalues};
 pub use plane::{Plane, evenly};
 
 use nalgebra::DMatrix;
-use ndarray::Array2;
+use ndarray::{Array1, Array2, ArrayViewMut2, Axis, s};
 
 fn dense(matrix: &Array2<f64>) -> DMatrix<f64> {
     DMatrix::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[[i, j]])
@@ -19,10 +19,37 @@ pub fn singular_values(matrix: &Array2<f64>) -> Vec<f64> {
     dense(matrix).singular_values().iter().copied().collect()
 }
 
-/// An orthonormal basis of the space that the columns of `matrix`, `(p, d)` with `p >= d`, span: Q of its QR.
+/// An orthonormal basis of the space that the columns of `matrix`, `(p, d)` with `p >= d`, span: Q of its Householder QR.
+///
+/// Signs are LAPACK's: every reflection sends its column to the axis away from it, so no digits cancel. (nalgebra's Q, with
+/// a positive diagonal of R, differs in the signs of columns, and dictionaries would differ from NumPy's.)
 pub fn orthonormal_columns(matrix: &Array2<f64>) -> Array2<f64> {
-    let q = dense(matrix).qr().q();
-    Array2::from_shape_fn(matrix.dim(), |place| q[place])
+    let (mut work, d) = (matrix.clone(), matrix.ncols());
+    let mut q = Array2::from_diag_elem(matrix.nrows(), 1.0).slice_move(s![.., ..d]);
+    let mut axes = Vec::with_capacity(d);
+    for j in 0..d {
+        let mut axis = work.slice(s![j.., j]).to_owned();
+        if axis.iter().skip(1).all(|&entry| entry == 0.0) {
+            axis.fill(0.0); // on its axis already
+        } else {
+            axis[0] += axis.dot(&axis).sqrt().copysign(axis[0]);
+        }
+        reflect(&axis, work.slice_mut(s![j.., j..]));
+        axes.push(axis);
+    }
+    for (j, axis) in axes.iter().enumerate().rev() {
+        reflect(axis, q.slice_mut(s![j.., j..]));
+    }
+    q
+}
+
+/// Reflects every column along `axis`; an axis of zeros reflects nothing.
+fn reflect(axis: &Array1<f64>, mut columns: ArrayViewMut2<f64>) {
+    let square = axis.dot(axis);
+    if square > 0.0 {
+        let along = axis.dot(&columns) * (2.0 / square);
+        columns.zip_mut_with(&axis.view().insert_axis(Axis(1)).dot(&along.insert_axis(Axis(0))), |x, y| *x -= y);
+    }
 }
 
 /// Eigenvalues of a symmetric matrix, of which the lower triangle is read, the smallest first.

@@ -1,5 +1,6 @@
 use ndarray::{Array2, Axis};
-use tch::Tensor;
+
+use crate::linalg::symmetric_eigenvalues;
 
 /// Whether representations have collapsed to a point, or to few dimensions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,11 +41,8 @@ fn effective_rank(representation: &Array2<f64>) -> Option<f64> {
     if covariance.iter().any(|value| !value.is_finite()) {
         return None; // of a run that diverges: its square is too large for a number
     }
-    let m = covariance.nrows() as i64;
-    let flat: Vec<f64> = covariance.iter().copied().collect();
-    let eigenvalues = Tensor::from_slice(&flat).reshape([m, m]).linalg_eigvalsh("L");
-    let singular: Vec<f64> =
-        Vec::<f64>::try_from(eigenvalues).ok()?.into_iter().map(|value| value.max(0.0).sqrt()).collect();
+    let singular = symmetric_eigenvalues(&covariance).into_iter().map(|value| value.max(0.0).sqrt());
+    let singular: Vec<f64> = singular.collect();
     let total: f64 = singular.iter().sum();
     if total == 0.0 {
         return Some(0.0);

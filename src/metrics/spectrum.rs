@@ -1,5 +1,6 @@
 use ndarray::Array2;
-use tch::Tensor;
+
+use crate::linalg::singular_values;
 
 /// Extreme singular values of a weight matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,15 +16,12 @@ impl Spectrum {
     }
 }
 
-/// Singular values of a matrix by LAPACK, in double precision. A matrix with a value that is not finite has none.
+/// Extreme singular values of a matrix, in double precision. A matrix with a value that is not finite has none.
 pub fn spectrum(weight: &Array2<f64>) -> Option<Spectrum> {
     if weight.is_empty() || weight.iter().any(|value| !value.is_finite()) {
         return None;
     }
-    let shape = [weight.nrows() as i64, weight.ncols() as i64];
-    let flat: Vec<f64> = weight.iter().copied().collect();
-    let (_, values, _) = Tensor::from_slice(&flat).reshape(shape).svd(true, false);
-    let values = Vec::<f64>::try_from(values).ok()?;
+    let values = singular_values(weight);
     Some(Spectrum { largest: *values.first()?, smallest: *values.last()? })
 }
 

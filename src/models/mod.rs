@@ -1,22 +1,20 @@
-//! The networks: one file per family, and one table that names every method (`methods.yaml`).
+//! The networks on libtorch tensors, one file per family.
 
-mod layout;
-mod methods;
 mod non_contrastive;
 mod parameters;
 mod parts;
 mod simclr;
 mod simsiam;
 
-pub use layout::*;
-pub use methods::{Method, methods};
 pub use parameters::{Parameters, unstack};
+
+use std::sync::Arc;
 
 use tch::Tensor;
 
 use crate::{
-    engine::Turn,
-    spec::{Family, LossSpec, ModelSpec},
+    losses::{Invariance, Loss},
+    spec::{Family, ModelSpec, Turn},
 };
 
 /// What a forward pass leaves behind.
@@ -42,30 +40,43 @@ pub enum Purpose {
     Landscape,
 }
 
-impl Purpose {
-    /// The side of a loss that teaches.
-    fn teacher(self, z: &Tensor) -> Tensor {
-        match self {
-            Self::Training => z.detach(),
-            Self::Landscape => z.shallow_clone(),
+/// A loss, and what it is wanted for.
+#[derive(Debug)]
+struct Criterion {
+    loss: Arc<dyn Loss>,
+    purpose: Purpose,
+}
+
+impl Criterion {
+    /// Loss of a representation that learns and one that teaches, both `(R, B, m)`, as `(R,)`.
+    fn of_learner(&self, learner: &Tensor, teacher: &Tensor) -> Tensor {
+        match self.purpose {
+            Purpose::Training => self.of_both(learner, &teacher.detach()),
+            Purpose::Landscape => self.of_both(learner, teacher),
         }
     }
 
-    /// Representations `(R, B, m)` about to be scaled to unit length. The length of one that is zero has no second
-    /// derivative, and autograd's NaN would spread to all parameters: it counts as a constant.
-    fn before_unit_norm(self, z: &Tensor) -> Tensor {
-        match self {
-            Self::Training => z.shallow_clone(),
-            Self::Landscape => z.where_self(&z.ne(0.0).any_dim(-1, true), &z.detach()),
+    /// Loss of two representations `(R, B, m)` that both learn, as `(R,)`.
+    fn of_both(&self, a: &Tensor, b: &Tensor) -> Tensor {
+        if self.purpose == Purpose::Landscape && self.loss.invariances().contains(&Invariance::Scale) {
+            return self.loss.tensor(&zero_as_constant(a), &zero_as_constant(b));
         }
+        self.loss.tensor(a, b)
     }
 }
 
+/// Representations `(R, B, m)` about to be scaled to unit length. The length of one that is zero has no second derivative,
+/// and autograd's NaN would spread to all parameters: it counts as a constant.
+fn zero_as_constant(z: &Tensor) -> Tensor {
+    z.where_self(&z.ne(0.0).any_dim(-1, true), &z.detach())
+}
+
 /// The model that the settings describe, on the given parameters.
-pub fn build(model: &ModelSpec, loss: LossSpec, parameters: &Parameters, purpose: Purpose) -> Box<dyn Model> {
+pub fn build(model: &ModelSpec, loss: Arc<dyn Loss>, parameters: &Parameters, purpose: Purpose) -> Box<dyn Model> {
+    let criterion = Criterion { loss, purpose };
     match model.family {
-        Family::NonContrastive => Box::new(non_contrastive::NonContrastive::new(model, loss, parameters, purpose)),
-        Family::Contrastive => Box::new(simclr::SimClr::new(model, loss, parameters, purpose)),
-        Family::SimSiam => Box::new(simsiam::SimSiam::new(model, parameters, purpose)),
+        Family::NonContrastive => Box::new(non_contrastive::NonContrastive::new(model, criterion, parameters)),
+        Family::Contrastive => Box::new(simclr::SimClr::new(model, criterion, parameters)),
+        Family::SimSiam => Box::new(simsiam::SimSiam::new(model, criterion, parameters)),
     }
 }

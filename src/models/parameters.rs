@@ -3,8 +3,13 @@ use indexmap::IndexMap;
 use ndarray::ArrayD;
 use tch::{Device, Kind, Tensor};
 
-use super::{Kind as ParameterKind, Parameter, StateDict};
-use crate::engine::Turn;
+use crate::{
+    nn::no_grad,
+    spec::{
+        Turn,
+        layout::{self, Layout, Parameter, Site, StateDict},
+    },
+};
 
 /// The parameters and buffers of a cohort as libtorch tensors, `(R, ...)`, in layout order.
 #[derive(Debug)]
@@ -15,7 +20,7 @@ pub struct Parameters {
 
 impl Parameters {
     /// Stacks the runs' states. Fails where a state lacks a tensor of the layout or has it in another shape.
-    pub fn stack(layout: Vec<Parameter>, states: &[StateDict], kind: Kind, device: Device) -> Result<Self> {
+    pub fn stack(layout: Layout, states: &[StateDict], kind: Kind, device: Device) -> Result<Self> {
         let mut entries = IndexMap::new();
         for parameter in layout {
             let tensor = stack(&parameter, states)?.to_kind(kind).to_device(device);
@@ -26,8 +31,18 @@ impl Parameters {
     }
 
     /// The tensor itself, sharing storage; `None` where the model has no such parameter.
-    pub fn get(&self, name: &str) -> Option<Tensor> {
-        self.entries.get(name).map(|(_, tensor)| tensor.shallow_clone())
+    pub fn get(&self, site: Site, kind: layout::Kind) -> Option<Tensor> {
+        self.find(|parameter| parameter.site == site && parameter.kind == kind)
+    }
+
+    /// The layer's bias, trained or constant.
+    pub fn bias(&self, site: Site) -> Option<Tensor> {
+        self.find(|parameter| parameter.site == site && parameter.is_bias())
+    }
+
+    fn find(&self, is_wanted: impl Fn(&Parameter) -> bool) -> Option<Tensor> {
+        let found = self.entries.values().find(|(parameter, _)| is_wanted(parameter));
+        found.map(|(_, tensor)| tensor.shallow_clone())
     }
 
     /// Parameters that learn in this turn.
@@ -62,29 +77,9 @@ impl Parameters {
         ensure!(states.len() == self.runs, "{} states for {} runs", states.len(), self.runs);
         for (parameter, tensor) in self.entries.values() {
             let value = stack(parameter, states)?;
-            tch::no_grad(|| tensor.shallow_clone().copy_(&value));
+            no_grad(|| tensor.shallow_clone().copy_(&value));
         }
         Ok(())
-    }
-}
-
-impl Parameter {
-    /// Whether SGD changes this parameter in the given turn. Heads are shared by both turns.
-    pub fn learns(&self, turn: Turn) -> bool {
-        use crate::spec::Part;
-        self.trained
-            && match turn {
-                Turn::Joint => true,
-                Turn::Online => self.part != Part::Target,
-                Turn::Target => self.part != Part::Encoder,
-            }
-    }
-
-    /// Whether this is an encoder's bias, trained or constant.
-    pub fn is_encoder_bias(&self) -> bool {
-        use crate::spec::Part;
-        matches!(self.part, Part::Encoder | Part::Target)
-            && matches!(self.kind, ParameterKind::Bias | ParameterKind::ConstantBias)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use tch::Tensor;
 
-use super::{LayerNames, Parameters, predictor_name, projector_layer};
+use super::Parameters;
 use crate::{
     nn::{self, Linear},
-    spec::{Activation, BatchNorm, ModelSpec, Predictor as PredictorSpec, Projector as ProjectorSpec},
+    spec::{
+        Activation, BatchNorm, ModelSpec, Part, Predictor as PredictorSpec, Projector as ProjectorSpec,
+        layout::{Kind, Site},
+    },
 };
 
 /// A linear map, batch norm (or none) and the activation.
@@ -18,10 +21,10 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn new(model: &ModelSpec, names: LayerNames, parameters: &Parameters) -> Self {
+    fn new(model: &ModelSpec, site: Site, parameters: &Parameters) -> Self {
         Self {
-            linear: linear(names.linear, parameters),
-            norm: norm(names.norm, parameters),
+            linear: linear(site, parameters),
+            norm: norm(site, parameters),
             placement: model.batch_norm,
             activation: model.activation,
         }
@@ -72,8 +75,9 @@ impl Layer {
 pub struct Encoder(Vec<Layer>);
 
 impl Encoder {
-    pub fn new(model: &ModelSpec, layers: &[LayerNames], parameters: &Parameters) -> Self {
-        Self(layers.iter().map(|&names| Layer::new(model, names, parameters)).collect())
+    /// The online (or only) encoder, or the target.
+    pub fn new(model: &ModelSpec, part: Part, parameters: &Parameters) -> Self {
+        Self((0..model.layers).map(|depth| Layer::new(model, Site { part, depth }, parameters)).collect())
     }
 
     /// Views `(R, B, p)` to representations `(R, B, m)`.
@@ -92,10 +96,11 @@ pub enum Projector {
 
 impl Projector {
     pub fn new(model: &ModelSpec, parameters: &Parameters) -> Self {
-        match (projector_layer(model), model.projector) {
-            (Some(names), ProjectorSpec::Linear) => Self::Linear(linear(names.linear, parameters)),
-            (Some(names), ProjectorSpec::Hidden) => Self::Hidden(Layer::new(model, names, parameters)),
-            _ => Self::None,
+        let site = Site::first(Part::Projector);
+        match model.projector {
+            ProjectorSpec::None => Self::None,
+            ProjectorSpec::Linear => Self::Linear(linear(site, parameters)),
+            ProjectorSpec::Hidden => Self::Hidden(Layer::new(model, site, parameters)),
         }
     }
 
@@ -120,10 +125,11 @@ pub enum Predictor {
 
 impl Predictor {
     pub fn new(model: &ModelSpec, parameters: &Parameters) -> Self {
-        match (predictor_name(model), model.predictor) {
-            (None, _) | (_, PredictorSpec::None | PredictorSpec::Idle { .. }) => Self::None,
-            (Some(name), PredictorSpec::Diagonal) => Self::Diagonal(linear(name, parameters)),
-            (Some(name), _) => Self::Linear(linear(name, parameters)),
+        let site = Site::first(Part::Predictor);
+        match model.predictor {
+            PredictorSpec::None | PredictorSpec::Idle { .. } => Self::None,
+            PredictorSpec::Diagonal => Self::Diagonal(linear(site, parameters)),
+            PredictorSpec::Linear { .. } | PredictorSpec::Identity { .. } => Self::Linear(linear(site, parameters)),
         }
     }
 
@@ -141,19 +147,17 @@ impl Predictor {
 }
 
 /// The layout lists every parameter of the model, so a missing weight is a fault of this crate.
-fn linear(name: &str, parameters: &Parameters) -> Linear {
-    let weight = parameters.get(&format!("{name}.weight")).expect("the layout names every weight");
-    let constant = || parameters.get(&name.replacen('W', "b", 1));
-    Linear { weight, bias: parameters.get(&format!("{name}.bias")).or_else(constant) }
+fn linear(site: Site, parameters: &Parameters) -> Linear {
+    let weight = parameters.get(site, Kind::Weight).expect("the layout has every layer's weight");
+    Linear { weight, bias: parameters.bias(site) }
 }
 
-fn norm(name: &str, parameters: &Parameters) -> Option<nn::BatchNorm> {
-    let get = |field: &str| parameters.get(&format!("{name}.{field}"));
+fn norm(site: Site, parameters: &Parameters) -> Option<nn::BatchNorm> {
     Some(nn::BatchNorm {
-        scale: get("weight")?,
-        shift: get("bias")?,
-        running_mean: get("running_mean")?,
-        running_var: get("running_var")?,
-        batches: get("num_batches_tracked")?,
+        scale: parameters.get(site, Kind::NormScale)?,
+        shift: parameters.get(site, Kind::NormShift)?,
+        running_mean: parameters.get(site, Kind::RunningMean)?,
+        running_var: parameters.get(site, Kind::RunningVar)?,
+        batches: parameters.get(site, Kind::BatchCount)?,
     })
 }

@@ -1,10 +1,10 @@
 use tch::Tensor;
 
 use super::{
-    Forward, Model, Parameters, Purpose, online_layers,
+    Criterion, Forward, Model, Parameters,
     parts::{Encoder, Predictor, Projector},
 };
-use crate::{engine::Turn, losses::negative_cosine, spec::ModelSpec};
+use crate::spec::{ModelSpec, Part, Turn};
 
 /// One encoder for both views, projector and predictor, symmetrised negative cosine (Chen and He 2021).
 ///
@@ -15,16 +15,16 @@ pub struct SimSiam {
     encoder: Encoder,
     projector: Projector,
     predictor: Predictor,
-    purpose: Purpose,
+    criterion: Criterion,
 }
 
 impl SimSiam {
-    pub fn new(model: &ModelSpec, parameters: &Parameters, purpose: Purpose) -> Self {
+    pub fn new(model: &ModelSpec, criterion: Criterion, parameters: &Parameters) -> Self {
         Self {
-            encoder: Encoder::new(model, online_layers(model), parameters),
+            encoder: Encoder::new(model, Part::Encoder, parameters),
             projector: Projector::new(model, parameters),
             predictor: Predictor::new(model, parameters),
-            purpose,
+            criterion,
         }
     }
 }
@@ -34,9 +34,7 @@ impl Model for SimSiam {
         let [z1, z2] = self.encoder.forward([x1, x2]); // (R, B, m)
         let [y1, y2] = self.projector.forward([&z1, &z2]);
         let (p1, p2) = (self.predictor.forward(&y1), self.predictor.forward(&y2));
-        let [p1, p2] = [p1, p2].map(|p| self.purpose.before_unit_norm(&p));
-        let [t1, t2] = [y1, y2].map(|y| self.purpose.before_unit_norm(&self.purpose.teacher(&y)));
-        let loss = (negative_cosine(&p1, &t2) + negative_cosine(&p2, &t1)) / 2.0;
+        let loss = (self.criterion.of_learner(&p1, &y2) + self.criterion.of_learner(&p2, &y1)) / 2.0;
         Forward { loss, representation: z1.detach() }
     }
 }

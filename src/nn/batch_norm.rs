@@ -1,4 +1,6 @@
-use tch::{Tensor, no_grad};
+use tch::Tensor;
+
+use super::no_grad;
 
 /// BatchNorm1d in training mode, each run over its own batch.
 ///

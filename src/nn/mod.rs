@@ -6,9 +6,9 @@
 mod activation;
 mod batch_norm;
 mod linear;
-mod unit_norm;
+mod no_grad;
 
 pub use activation::activate;
 pub use batch_norm::BatchNorm;
 pub use linear::Linear;
-pub use unit_norm::unit_norm;
+pub use no_grad::no_grad;

@@ -13,7 +13,7 @@ use super::{
     Log, Workspace, durable, remove,
     weights::{chunks, serialize, state_of, stored},
 };
-use crate::{models::StateDict, spec::PlannedRun};
+use crate::spec::{PlannedRun, layout::StateDict};
 
 /// Layout of the file. A program that changes what a checkpoint holds counts this up.
 const FORMAT: u32 = 1;

@@ -3,10 +3,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::{Summary, read_state};
-use crate::{
-    models::StateDict,
-    spec::{Moment, RunSpec},
-};
+use crate::spec::{Moment, RunSpec, layout::StateDict};
 
 /// The columns of a `metrics.csv`; an empty cell is a NaN.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::{ArrayD, Dimension, IxDyn};
 use zip::ZipArchive;
 
-use crate::models::StateDict;
+use crate::spec::layout::StateDict;
 
 /// Reads a state dict saved alone or, as the authors do, under `model_state_dict` in a dictionary.
 ///

@@ -3,10 +3,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Metrics, Summary, checkpoint::digest, read_state};
-use crate::{
-    models,
-    spec::{RunSpec, run_id},
-};
+use crate::spec::{RunSpec, layout::Layout, run_id};
 
 /// What is wrong with a record: its files, their hashes, the settings against the folder's name, the rows and the weights
 /// against the settings. Empty if nothing is.
@@ -75,7 +72,7 @@ fn rows(folder: &Path, spec: &RunSpec, summary: &Summary) -> Result<()> {
 /// The tensors of the model, in their shapes.
 fn weights(folder: &Path, spec: &RunSpec) -> Result<()> {
     let state = read_state(&folder.join("final.safetensors"))?;
-    for parameter in models::layout(&spec.model, spec.data.p) {
+    for parameter in Layout::of(&spec.model, spec.data.p) {
         let shape = state.get(&parameter.name).map(|value| value.shape());
         let Some(shape) = shape else { bail!("final.safetensors has no {}", parameter.name) };
         ensure!(shape == parameter.shape, "{} has the shape {shape:?}, not {:?}", parameter.name, parameter.shape);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype as Stored, SafeTensors, tensor::TensorView};
 
-use crate::{models::StateDict, spec::Dtype};
+use crate::spec::{Dtype, layout::StateDict};
 
 /// A tensor as it is stored: name, type, shape, bytes.
 pub type StoredTensor = (String, Stored, Vec<usize>, Vec<u8>);

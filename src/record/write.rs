@@ -14,7 +14,10 @@ use super::{
     remove, run_folder,
     weights::{serialize, stored},
 };
-use crate::{metrics::COLUMNS, models::StateDict, spec::PlannedRun};
+use crate::{
+    metrics::COLUMNS,
+    spec::{PlannedRun, layout::StateDict},
+};
 
 /// `summary.json`: what a run came to, and how it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ impl Provenance {
             engine: engine.into(),
             device: device.into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            libtorch: env!("LANDSCAPE_LIBTORCH").into(),
+            libtorch: option_env!("LANDSCAPE_LIBTORCH").unwrap_or("none").into(),
             commit: option_env!("LANDSCAPE_COMMIT").map(Into::into),
         }
     }

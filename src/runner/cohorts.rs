@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use indexmap::IndexMap;
-use tch::Device;
 
 use super::{Options, cost, engine::Chosen, gpu_memory};
+use crate::Device;
 use crate::{spec::PlannedRun, train};
 
 /// Runs of a cohort on one CPU worker: enough to feed its core, few enough to spread over the workers.

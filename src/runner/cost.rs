@@ -2,7 +2,7 @@
 
 use crate::{
     fused::FusedEngine,
-    spec::{BatchNorm, Family, LossSpec, Predictor, Projector, RunSpec},
+    spec::{BatchNorm, Family, Predictor, Projector, RunSpec},
 };
 
 /// Estimated seconds of a whole run on one CPU core.
@@ -40,16 +40,11 @@ fn train_nanoseconds(spec: &RunSpec) -> f64 {
     let products = rows * m * (first * p + deeper * (layers - 1.0) * m + head * heads * m);
     let normalized = if spec.model.batch_norm == BatchNorm::None { 0.0 } else { 0.95 };
     let batch = spec.train.batch_size as f64 * pairs;
-    let similarities = match spec.loss {
-        LossSpec::NtXent { .. } => 4.0 * batch * rows,
-        LossSpec::AsymmetricNtXent { .. } => 2.0 * batch * rows,
-        LossSpec::InnerProduct { .. } | LossSpec::L2 { .. } | LossSpec::NegativeCosine => 0.0,
-    };
-    let fused = 0.0138 * products
-        + (0.60 + normalized) * layers * m * rows
-        + 0.61 * p * rows
-        + (0.56 + 0.038 * m) * similarities
-        + 3300.0 * steps;
+    let of_loss = spec.loss.work(spec.train.batch_size * spec.views.pairs, spec.model.m);
+    // Every scalar product is computed once and serves twice.
+    let scalar_products = of_loss.similarities as f64 * m + of_loss.correlations as f64 * batch;
+    let loss = steps * (1.12 * of_loss.exponentials as f64 + 0.076 * scalar_products);
+    let fused = 0.0138 * products + (0.60 + normalized) * layers * m * rows + 0.61 * p * rows + loss + 3300.0 * steps;
     if FusedEngine::supports(spec) { fused } else { AUTOGRAD * fused }
 }
 

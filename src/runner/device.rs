@@ -1,9 +1,8 @@
 use std::{fmt, str::FromStr, sync::LazyLock};
 
 use anyhow::Result;
-use tch::{Cuda, Device};
 
-use crate::input_error;
+use crate::{Device, input_error};
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,17 +71,30 @@ fn visible_devices() -> String {
 /// driver is present.
 pub fn cuda_status() -> Result<usize, String> {
     static STATUS: LazyLock<Result<usize, String>> = LazyLock::new(|| {
-        // SAFETY: loading a library runs its initialisers; libcuda's and libtorch_cuda's are made for that.
+        // SAFETY: loading a library runs its initialisers; libcuda's are made for that.
         unsafe {
             libloading::Library::new("libcuda.so.1").map_err(|_| "no NVIDIA driver (libcuda.so.1) is installed")?;
-            let library = libloading::Library::new("libtorch_cuda.so")
-                .map_err(|error| format!("libtorch's CUDA library does not load ({error}); `make setup TORCH=full`"))?;
-            std::mem::forget(library);
         }
-        match Cuda::device_count() {
-            count if count > 0 && Cuda::is_available() => Ok(count as usize),
-            _ => Err("libtorch finds no CUDA device".into()),
-        }
+        devices()
     });
     STATUS.clone()
+}
+
+#[cfg(not(feature = "torch"))]
+fn devices() -> Result<usize, String> {
+    Err("this program was built without libtorch, which computes on GPUs; `make build TORCH=full`".into())
+}
+
+#[cfg(feature = "torch")]
+fn devices() -> Result<usize, String> {
+    // SAFETY: loading a library runs its initialisers; libtorch_cuda's are made for that.
+    unsafe {
+        let library = libloading::Library::new("libtorch_cuda.so")
+            .map_err(|error| format!("libtorch's CUDA library does not load ({error}); `make setup TORCH=full`"))?;
+        std::mem::forget(library);
+    }
+    match tch::Cuda::device_count() {
+        count if count > 0 && tch::Cuda::is_available() => Ok(count as usize),
+        _ => Err("libtorch finds no CUDA device".into()),
+    }
 }

@@ -1,14 +1,13 @@
 use std::{fmt, str::FromStr};
 
 use anyhow::Result;
-use tch::Device;
 
 use crate::{
-    autograd::AutogradEngine,
+    Device,
     engine::{Engine, Member},
     fused::FusedEngine,
     input_error,
-    spec::RunSpec,
+    spec::{Random, RunSpec},
 };
 
 /// What computes the gradients.
@@ -61,17 +60,28 @@ impl Chosen {
     }
 }
 
+/// What the fused engine is for.
+const FUSED: &str = "the fused engine computes in float32 on the CPU, losses that have a kernel, and no idle parts of the \
+                     authors' models";
+
+const NEEDS_TORCH: &str = "a build with libtorch is needed, `make build TORCH=lean`";
+
 impl EngineChoice {
     /// The engine for a run on a device; asking for the fused one where it does not apply is an error.
     pub fn choose(self, spec: &RunSpec, device: Device) -> Result<Chosen> {
         let fused = device == Device::Cpu && FusedEngine::supports(spec);
+        if cfg!(not(feature = "torch")) {
+            if spec.random == Random::Authors {
+                return Err(input_error!("random: authors draws dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
+            }
+            if self == Self::Autograd || !fused {
+                return Err(input_error!("these runs are autograd's ({FUSED}): {NEEDS_TORCH}"));
+            }
+        }
         match self {
-            Self::Auto if fused => Ok(Chosen::Fused),
+            Self::Auto | Self::Fused if fused => Ok(Chosen::Fused),
             Self::Autograd | Self::Auto => Ok(Chosen::Autograd),
-            Self::Fused if fused => Ok(Chosen::Fused),
-            Self::Fused => Err(input_error!(
-                "--engine fused computes in float32 on the CPU, without the idle parts of the authors' models; use autograd"
-            )),
+            Self::Fused => Err(input_error!("--engine fused trains other runs ({FUSED}); use autograd")),
         }
     }
 }
@@ -79,7 +89,10 @@ impl EngineChoice {
 /// Builds the engine for the members of a cohort.
 pub fn build(chosen: Chosen, members: &[Member], device: Device) -> Result<Box<dyn Engine>> {
     match chosen {
-        Chosen::Autograd => Ok(Box::new(AutogradEngine::new(members, device)?)),
+        #[cfg(feature = "torch")]
+        Chosen::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::new(members, device)?)),
+        #[cfg(not(feature = "torch"))]
+        Chosen::Autograd => Err(input_error!("autograd on {device}: {NEEDS_TORCH}")),
         Chosen::Fused => Ok(Box::new(FusedEngine::new(members)?)),
     }
 }

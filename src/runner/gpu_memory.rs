@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::spec::{Dtype, LossSpec, RunSpec};
+use crate::spec::{Dtype, RunSpec};
 
 /// Beyond this, more runs keep a GPU no busier.
 const MOST: usize = 4096;
@@ -30,18 +30,14 @@ fn bytes(spec: &RunSpec) -> f64 {
         Dtype::Float64 => 8.0,
     };
     let (n, p, m) = (spec.data.samples as f64, spec.data.p as f64, spec.model.m as f64);
-    let b = (spec.train.batch_size.min(spec.data.samples) * spec.views.pairs) as f64;
+    let pairs = spec.train.batch_size.min(spec.data.samples) * spec.views.pairs;
+    let b = pairs as f64;
     // Samples; masks as int64 bits before they are numbers; what autograd keeps of a layer (linear map, batch norm,
     // activation and their gradients) for each view; weights and gradients.
     let layers = spec.model.layers as f64 + 2.0;
     let mut values =
         n * p + 2.0 * b * (3.0 * p + 64.0 * 8.0 / size) + layers * (2.0 * 8.0 * b * m + 4.0 * m * m.max(p));
-    // Similarities, masked, shifted, exponentials, and gradients of these.
-    values += match spec.loss {
-        LossSpec::NtXent { .. } => 6.0 * 4.0 * b * b,
-        LossSpec::AsymmetricNtXent { .. } => 6.0 * b * b,
-        _ => 0.0,
-    };
+    values += spec.loss.work(pairs, spec.model.m).kept as f64;
     size * values
 }
 

@@ -2,7 +2,6 @@ use std::{collections::HashSet, path::PathBuf, sync::Mutex, time::Duration};
 
 use anyhow::{Result, anyhow};
 use indexmap::IndexSet;
-use tch::Device;
 
 use super::{
     DeviceChoice, EngineChoice, cohorts, cost,
@@ -11,9 +10,9 @@ use super::{
     progress::{Progress, ProgressMode},
     queue::{Held, Next, Queue, Work},
     recording::Done,
-    training::device_name,
 };
 use crate::{
+    Device,
     engine::{Engine, Member},
     logs::Logging,
     record::{self, FailureNote, Workspace},
@@ -115,7 +114,7 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
         progress.close();
         return Ok(outcome);
     }
-    log::info!("{todo} runs in {} cohorts on {}, {workers} at a time", groups.len(), device_name(device));
+    log::info!("{todo} runs in {} cohorts on {}, {workers} at a time", groups.len(), device);
     let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
     let sweep = Sweep { options, device, build, queue, progress, outcome: Mutex::new(outcome) };
     std::thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(|| sweep.work())));
@@ -134,10 +133,9 @@ pub struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn work(&self) {
-        if self.device == Device::Cpu {
-            // libtorch splits sums by threads: one thread, so that a run's digits do not depend on the number of workers.
-            tch::set_num_threads(1);
-        }
+        // libtorch splits sums by threads: one thread, so that a run's digits do not depend on the number of workers.
+        #[cfg(feature = "torch")]
+        tch::set_num_threads(1);
         let mut done = Done::new();
         loop {
             match self.queue.next() {

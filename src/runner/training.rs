@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::Result;
-use tch::Device;
 
 use super::{cost, engine::Chosen, faults, queue::Held, recording::Done, sweep::Sweep};
 use crate::{
@@ -106,7 +105,7 @@ impl Sweep<'_> {
         if epoch > 0 {
             cohort.resume(epoch, snapshots.into_iter().flatten().collect())?;
         }
-        runs.iter().for_each(|run| log::info!("{run} begins, {} on {}", chosen.name(), device_name(self.device)));
+        runs.iter().for_each(|run| log::info!("{run} begins, {} on {}", chosen.name(), self.device));
         let mut engine = (self.build)(chosen, cohort.members(), self.device)?;
         let mut meter = Meter::start(&self.progress, runs, epoch);
         let mut saver = Saver::new(self.options.checkpoint_every);
@@ -128,7 +127,7 @@ impl Sweep<'_> {
         }
         meter.keep();
         let (wall, runs_in_cohort) = (clock.elapsed().as_secs_f64(), hands.len());
-        let provenance = Provenance::here(chosen.name(), &device_name(self.device));
+        let provenance = Provenance::here(chosen.name(), &self.device.to_string());
         let finish = |(hand, state)| {
             let InHand { run, log, live, wall_before, resumed } = hand;
             live.close();
@@ -240,12 +239,5 @@ impl Drop for Meter<'_> {
     fn drop(&mut self) {
         self.progress.advance(-self.per_epoch * (self.reached - self.found) as f64);
         self.progress.found(-self.per_epoch * self.found as f64);
-    }
-}
-
-pub fn device_name(device: Device) -> String {
-    match device {
-        Device::Cuda(number) => format!("cuda:{number}"),
-        _ => "cpu".into(),
     }
 }

@@ -2,10 +2,11 @@ use anyhow::{Context, Result};
 use ndarray::{Array1, ArrayD, ArrayViewMut1, IxDyn, s};
 
 use crate::{
-    engine::Turn,
-    models::{Kind, Parameter, StateDict, layout},
     random::Draws,
-    spec::RunSpec,
+    spec::{
+        RunSpec, Turn,
+        layout::{Kind, Layout, Parameter, StateDict},
+    },
 };
 
 /// All parameters of a network as one vector.
@@ -20,7 +21,7 @@ impl Coordinates {
     /// The parameters of a run's network.
     pub fn of(spec: &RunSpec) -> Self {
         let is_buffer = |kind| matches!(kind, Kind::RunningMean | Kind::RunningVar | Kind::BatchCount);
-        let all = layout(&spec.model, spec.data.p);
+        let all = Layout::of(&spec.model, spec.data.p);
         Self(all.into_iter().filter(|parameter| !is_buffer(parameter.kind)).collect())
     }
 

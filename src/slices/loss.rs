@@ -3,18 +3,17 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use ndarray::{Array2, Ix2};
-use tch::Device;
 
 use super::{Coordinates, Point};
 use crate::{
+    Device,
     autograd::AutogradEngine,
-    engine::{Engine, Member, Turn, Views},
+    engine::{Engine, Member, Views},
     linalg::{Extremes, extreme_eigenvalues},
     metrics::max_cosine,
-    models::StateDict,
     random::native::Key,
     record::RunRecord,
-    spec::{Dtype, Turns},
+    spec::{Dtype, Turn, Turns, layout::StateDict},
     train::Cohort,
 };
 

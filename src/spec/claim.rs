@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use super::{Experiment, Fault, error::unknown};
+use super::{Experiment, Fault};
+use crate::fault::unknown;
 use crate::metrics::COLUMNS;
 
 /// One statement about the runs of an experiment, checked at every point of its grid.

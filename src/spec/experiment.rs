@@ -11,11 +11,13 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_yaml::Value;
 
+use super::layout::StateDict;
 use super::{
-    Fault, RunSpec, claim::Claim, design::Design, error::unknown, extends, fit::FitSpec, id::run_id, input::Overrides,
-    lines::Lines, resolve, resolve::readable, seeds::Seeds, tree,
+    Fault, RunSpec, claim::Claim, design::Design, extends, fit::FitSpec, id::run_id, input::Overrides, lines::Lines,
+    resolve, resolve::readable, seeds::Seeds, tree,
 };
-use crate::{input_error, models::StateDict};
+use crate::fault::unknown;
+use crate::input_error;
 
 /// An experiment as its file states it.
 #[derive(Clone, Debug, Deserialize)]

@@ -6,7 +6,8 @@ use anyhow::Result;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{CurveName, Experiment, Fault, Lines, TableSpec, error::unknown, experiment::label};
+use super::{CurveName, Experiment, Fault, Lines, TableSpec, experiment::label};
+use crate::fault::unknown;
 
 /// How far the final values lie from the cells of a published table, for each value of one path of the grid.
 #[derive(Clone, Debug, Deserialize)]

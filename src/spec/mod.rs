@@ -2,29 +2,31 @@
 
 mod claim;
 mod design;
-mod error;
 mod experiment;
 mod extends;
 mod file;
 mod fit;
 mod id;
 mod input;
+pub mod layout;
 mod lines;
+mod methods;
 mod resolve;
 mod run;
 mod seeds;
 pub mod tree;
 mod validate;
 
+pub use crate::fault::{Fault, InputError, nearest, unknown};
 pub use claim::{Bound, Claim, Moment, Published};
 pub use design::Design;
-pub use error::{InputError, nearest, unknown};
 pub use experiment::{CurveName, Experiment, MapSpec, PlannedRun, TableSpec, plan_all, short};
 pub use file::read_yaml;
 pub use fit::{Candidate, FitSpec};
 pub use id::run_id;
 pub use input::Overrides;
 pub use lines::Lines;
-pub use resolve::{Fault, defaults, resolve};
+pub use methods::{Method, methods};
+pub use resolve::{defaults, resolve};
 pub use run::*;
 pub use seeds::Seeds;

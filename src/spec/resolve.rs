@@ -6,26 +6,11 @@ use serde_yaml::Value;
 
 use super::{
     RunSpec,
-    error::unknown,
+    methods::methods,
     tree::{self, merge},
     validate::validate,
 };
-use crate::models::methods;
-
-/// Why a stack of settings is not a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Dotted path of the offending key, as far as it is known.
-    pub path: String,
-    pub message: String,
-}
-
-impl Fault {
-    /// A fault of the setting at a dotted path.
-    pub fn new(path: &str, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
-    }
-}
+use crate::fault::{Fault, unknown};
 
 /// The paper's settings, before any method or file has changed them.
 pub fn defaults() -> &'static Value {

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::losses::LossSpec;
+
 /// One training run: what is drawn, which network learns it, by which loss, for how long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -263,7 +265,7 @@ pub enum Predictor {
 }
 
 /// A part of the network, for `model.frozen`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The online (or only) encoder.
@@ -283,38 +285,6 @@ pub enum Init {
     /// Rows are atoms of M (random ones; in order when m = d) plus `N(0, sigma^2)`, `sigma = p^(-closeness/2)`.
     /// A closeness of 0 or less takes the atoms as they are.
     Warm { closeness: f64 },
-}
-
-/// The loss. Every one is a mean over the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum LossSpec {
-    /// `2 - 2 <h_o(a1), SG h_t(a2)>` (Eq. 6, 8, 15); with `weight_penalty` c, plus `c/2 (|W^o|^2 + |W^t|^2)` (Eq. 7, 13).
-    InnerProduct {
-        #[serde(default = "yes")]
-        normalize: bool,
-        #[serde(default)]
-        weight_penalty: f64,
-    },
-    /// `|h_o(a1) - SG h_t(a2)|^2` (Eq. 4, 5).
-    L2 {
-        #[serde(default = "yes")]
-        normalize: bool,
-        #[serde(default)]
-        weight_penalty: f64,
-    },
-    /// Each of the 2B views against its partner and the other 2B - 2 (SimCLR).
-    NtXent {
-        #[serde(default = "default_temperature")]
-        temperature: f64,
-    },
-    /// Row i of view 1 against all of view 2: Eq. 9 with the other samples of the batch as negatives.
-    AsymmetricNtXent {
-        #[serde(default = "default_temperature")]
-        temperature: f64,
-    },
-    /// `(D(p1, z2) + D(p2, z1)) / 2` with `D = -cos(p, SG z)` (SimSiam).
-    NegativeCosine,
 }
 
 /// Plain SGD and what is done around a step.
@@ -345,6 +315,17 @@ pub enum Turns {
     Joint,
     /// Online at every batch; then `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias (BYOL).
     Ema { decay: f64 },
+}
+
+/// Which branch learns at a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The online encoder (and the predictor), target under stop gradient.
+    Online,
+    /// The target encoder (and the predictor), online under stop gradient.
+    Target,
+    /// Everything that is not frozen.
+    Joint,
 }
 
 /// Scaling of a weight matrix `(m, p)` to unit norm.
@@ -436,9 +417,4 @@ fn one() -> f64 {
 
 fn yes() -> bool {
     true
-}
-
-/// The temperature of every contrastive run of the paper.
-fn default_temperature() -> f64 {
-    0.05
 }

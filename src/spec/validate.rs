@@ -2,7 +2,11 @@
 
 use super::{
     Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
-    Random, RunSpec, Turns, resolve::Fault,
+    Random, RunSpec, Turns,
+};
+use crate::{
+    fault::{Fault, ensure, positive},
+    losses::Sides,
 };
 
 /// Checks ranges and combinations; the fault names the key to change and what would be valid.
@@ -41,16 +45,8 @@ fn sizes(spec: &RunSpec) -> Result<(), Fault> {
     Ok(())
 }
 
-fn ensure(valid: bool, path: &str, message: impl FnOnce() -> String) -> Result<(), Fault> {
-    if valid { Ok(()) } else { Err(Fault::new(path, format!("{path}: {}", message()))) }
-}
-
 fn at_least_one(path: &str, value: usize) -> Result<(), Fault> {
     ensure(value >= 1, path, || "must be at least 1".into())
-}
-
-fn positive(path: &str, value: f64) -> Result<(), Fault> {
-    ensure(value.is_finite() && value > 0.0, path, || format!("must be a positive number, not {value}"))
 }
 
 fn data(spec: &RunSpec) -> Result<(), Fault> {
@@ -124,25 +120,21 @@ fn model(spec: &RunSpec) -> Result<(), Fault> {
 }
 
 fn loss(spec: &RunSpec) -> Result<(), Fault> {
-    let fits = match spec.model.family {
-        Family::NonContrastive => matches!(spec.loss, LossSpec::InnerProduct { .. } | LossSpec::L2 { .. }),
-        Family::Contrastive => matches!(spec.loss, LossSpec::NtXent { .. } | LossSpec::AsymmetricNtXent { .. }),
-        Family::SimSiam => matches!(spec.loss, LossSpec::NegativeCosine),
+    let needed = match spec.model.family {
+        Family::Contrastive => Sides::Both,
+        Family::NonContrastive | Family::SimSiam => Sides::LearnerAndTeacher,
     };
-    ensure(fits, "loss.kind", || {
-        "inner_product and l2 go with the non_contrastive family, nt_xent and asymmetric_nt_xent with contrastive, \
-         negative_cosine with simsiam"
-            .into()
+    let fitting = || LossSpec::all().into_iter().filter(|loss| loss.sides() == needed).map(|loss| loss.kind());
+    ensure(spec.loss.sides() == needed, "loss.kind", || {
+        format!("with this model.family, one of {}; not {}", fitting().collect::<Vec<_>>().join(", "), spec.loss.kind())
     })?;
-    match spec.loss {
-        LossSpec::NtXent { temperature } | LossSpec::AsymmetricNtXent { temperature } => {
-            positive("loss.temperature", temperature)
-        }
-        LossSpec::InnerProduct { weight_penalty, .. } | LossSpec::L2 { weight_penalty, .. } => {
-            ensure(weight_penalty.is_finite(), "loss.weight_penalty", || "must be a number".into())
-        }
-        LossSpec::NegativeCosine => Ok(()),
-    }
+    let penalized = spec.loss.weight_penalty() != 0.0;
+    ensure(!penalized || spec.model.family == Family::NonContrastive, "loss.weight_penalty", || {
+        "only the non_contrastive family has the two encoders that it is for".into()
+    })?;
+    spec.loss
+        .check()
+        .map_err(|fault| Fault { path: format!("loss.{}", fault.path), message: format!("loss.{}", fault.message) })
 }
 
 fn train(spec: &RunSpec) -> Result<(), Fault> {

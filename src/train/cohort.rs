@@ -5,9 +5,8 @@ use ndarray::{Array2, Axis};
 
 use crate::{
     data::{BatchSource, Dataset, RunStreams, initial_state},
-    engine::{Batch, Engine, Member, Turn},
-    models::StateDict,
-    spec::{Dictionary, Init, Latents, Noise, OneHotSign, Random, RunSpec, Turns},
+    engine::{Batch, Engine, Member},
+    spec::{Dictionary, Init, Latents, Noise, OneHotSign, Random, RunSpec, Turn, Turns, layout::StateDict},
 };
 
 /// Runs that are trained side by side: their data, their initial parameters, their batches.

@@ -7,8 +7,10 @@ use super::Cohort;
 use crate::{
     engine::Engine,
     metrics::{self, Detail, Row, Spectrum},
-    models::{layout, target_layers},
-    spec::{RunSpec, SpectrumSource},
+    spec::{
+        Part, RunSpec, SpectrumSource,
+        layout::{Layout, Site},
+    },
 };
 
 /// One row for each run after `epoch` epochs, with the losses of the epoch's batches, `(batches, R)`.
@@ -80,28 +82,22 @@ struct Weights {
 
 impl Weights {
     fn read(spec: &RunSpec, engine: &dyn Engine) -> Result<Self> {
-        let bias = |layer: &str| -> Result<Option<Vec<ArrayD<f64>>>> {
-            let constant = layer.replacen('W', "b", 1);
-            for name in [format!("{layer}.bias"), constant] {
-                if layout(&spec.model, spec.data.p).iter().any(|parameter| parameter.name == name) {
-                    return engine.parameter(&name).map(Some);
-                }
-            }
-            Ok(None)
+        let layout = Layout::of(&spec.model, spec.data.p);
+        let bias = |part: Part| -> Result<Option<Vec<ArrayD<f64>>>> {
+            layout.bias(Site::first(part)).map(|bias| engine.parameter(&bias.name)).transpose()
         };
-        let dual = !target_layers(&spec.model).is_empty();
         Ok(Self {
             wo: matrices(spec, engine, "Wo.weight")?.unwrap_or_default(),
             wt: matrices(spec, engine, "Wt.weight")?,
-            bo: bias("Wo")?,
-            bt: if dual { bias("Wt")? } else { None },
+            bo: bias(Part::Encoder)?,
+            bt: bias(Part::Target)?,
         })
     }
 }
 
-/// A weight matrix of each run, where the model has one of that name.
+/// A weight matrix of each run, where the model has one of that name: columns are named as the authors name weights.
 fn matrices(spec: &RunSpec, engine: &dyn Engine, name: &str) -> Result<Option<Vec<Array2<f64>>>> {
-    let layout = layout(&spec.model, spec.data.p);
+    let layout = Layout::of(&spec.model, spec.data.p);
     let is_matrix = layout.iter().any(|parameter| parameter.name == name && parameter.shape.len() == 2);
     if !is_matrix {
         return Ok(None);

@@ -1,0 +1,183 @@
+//! The program as a user uses it.
+
+use std::{fs, path::Path, time::SystemTime};
+
+use predicates::{prelude::*, str::contains};
+
+use crate::workbench::{self, Workbench};
+
+const TINY: &str = "
+title: A tiny experiment
+paper: none
+claim: It runs.
+base:
+  data: { samples: 40, p: 12, d: 5 }
+  model: { m: 9 }
+  train: { epochs: 4, batch_size: 16 }
+arms:
+  NCL: { method: ncl }
+  CL: { method: cl }
+seeds: 1..2
+table: { columns: [max_cosine, min_cosine], published: { NCL: [[0.5, 0.1], [0.4, 0.1]] } }
+";
+
+fn modified(run: &Path) -> SystemTime {
+    fs::metadata(run.join("metrics.csv")).unwrap().modified().unwrap()
+}
+
+#[test]
+fn run_records_and_a_second_run_recomputes_nothing() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml", "--dry-run"]).success().stdout(contains("to train").count(4));
+    assert!(!workbench.path("results").exists(), "a dry run writes nothing");
+    workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains("4 runs trained, 0 recorded before"));
+    let runs = workbench.runs();
+    assert_eq!(runs.len(), 4);
+    for run in &runs {
+        for file in ["spec.yaml", "metrics.csv", "summary.json", "final.safetensors"] {
+            assert!(run.join(file).is_file(), "{}", run.join(file).display());
+        }
+        let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+        assert!(metrics.starts_with("epoch,loss,loss_mean,max_cosine,median_cosine,min_cosine,"));
+        assert_eq!(metrics.lines().count(), 1 + 5, "header, start and four epochs");
+    }
+    let before: Vec<_> = runs.iter().map(|run| modified(run)).collect();
+    workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains("0 runs trained, 4 recorded before"));
+    let after: Vec<_> = runs.iter().map(|run| modified(run)).collect();
+    assert_eq!(before, after);
+    workbench.landscape(&["run", "tiny.yaml", "--dry-run"]).success().stdout(contains("recorded").count(5));
+    // A changed setting is another run; --force trains again.
+    workbench.landscape(&["run", "tiny.yaml", "--set", "train.lr=0.01", "--seeds", "1"]).success();
+    assert_eq!(workbench.runs().len(), 6);
+    workbench.landscape(&["run", "tiny.yaml", "--force"]).success().stderr(contains("4 runs trained"));
+}
+
+#[test]
+fn results_do_not_depend_on_jobs() {
+    let workbench = Workbench::new(TINY);
+    let metrics = |results: &str| -> Vec<String> {
+        let runs = workbench::runs(&workbench.path(results).join("tiny"));
+        runs.iter().map(|run| fs::read_to_string(run.join("metrics.csv")).unwrap()).collect()
+    };
+    let dtype = if cfg!(feature = "torch") { "float64" } else { "float32" };
+    for (results, jobs) in [("one", "1"), ("two", "2")] {
+        let run = ["run", "tiny.yaml", "--results", results, "--jobs", jobs, "--dtype", dtype];
+        workbench.landscape(&run).success();
+    }
+    for (one, two) in metrics("one").iter().zip(metrics("two")) {
+        for (a, b) in one.lines().zip(two.lines()).skip(1) {
+            for (a, b) in a.split(',').zip(b.split(',')) {
+                let numbers = (a.parse::<f64>(), b.parse::<f64>());
+                let same = matches!(numbers, (Ok(a), Ok(b)) if (a - b).abs() <= 1e-9 * (1.0 + a.abs()));
+                assert!(same || a == b, "{a} and {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn figures_draws_pictures_and_tables() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["figures", "tiny.yaml"]).success().stdout(contains("plots/tiny.png"));
+    for file in ["tiny.png", "tiny-all.png", "tiny.md", "tiny.csv", "tiny.txt"] {
+        assert!(workbench.path("plots").join(file).is_file(), "{file}");
+    }
+    let table = fs::read_to_string(workbench.path("plots/tiny.md")).unwrap();
+    assert!(table.contains("0.5 ± 0.1"), "{table}");
+    workbench.landscape(&["plot", "tiny.yaml", "--svg", "--band", "ci95"]).success();
+    assert!(fs::read_to_string(workbench.path("plots/tiny.svg")).unwrap().contains("<svg"));
+    fs::copy(workbench.path("tiny.yaml"), workbench.path("other.yaml")).unwrap();
+    workbench.landscape(&["run", "other.yaml"]).success();
+    workbench.landscape(&["plot", "tiny.yaml", "other.yaml", "--overlay", "both", "--svg"]).success();
+    assert!(fs::read_to_string(workbench.path("plots/both.svg")).unwrap().contains("other: NCL"));
+    let run = workbench.runs().remove(0);
+    workbench.landscape(&["plot", "weights", run.to_str().unwrap()]).success();
+    assert!(run.join("weights.png").is_file());
+}
+
+#[test]
+fn quick_pictures_say_so() {
+    let workbench = Workbench::new(&TINY.replace("epochs: 4, ", "").replace("seeds: 1..2", "seeds: 1"));
+    workbench.landscape(&["figures", "tiny.yaml", "--quick", "--svg"]).success();
+    let svg = fs::read_to_string(workbench.path("plots/quick/tiny.svg")).unwrap();
+    assert!(svg.contains("quick run"));
+}
+
+#[test]
+fn config_and_methods_print() {
+    let workbench = Workbench::new(TINY);
+    workbench
+        .landscape(&["config", "tiny.yaml", "--set", "train.lr=0.5"])
+        .success()
+        .stdout(contains("lr: 0.5").count(4));
+    workbench.landscape(&["methods"]).success().stdout(contains("simsiam-abl-2").and(contains("models/simsiam.py")));
+    let libtorch = if cfg!(feature = "torch") { "2.11.0" } else { "built without" };
+    workbench.landscape(&["doctor"]).success().stdout(contains(libtorch).and(contains("all is well")));
+    workbench.landscape(&["run", "--help"]).success();
+}
+
+/// Wrong input: exit code 2 and one line that says what to change.
+fn refused(experiment: &str, arguments: &[&str], says: &[&str]) {
+    let workbench = Workbench::new(experiment);
+    let mut assert = workbench.landscape(arguments).code(2);
+    for words in says {
+        assert = assert.stderr(contains(*words));
+    }
+    let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn wrong_files_are_refused_with_the_line_and_the_nearest_key() {
+    let run = ["run", "tiny.yaml"];
+    refused("title: [", &run, &["tiny.yaml"]);
+    refused(&TINY.replace("claim", "clam"), &run, &["tiny.yaml:4", "unknown key `clam`", "did you mean `claim`?"]);
+    refused(&TINY.replace("samples", "sampels"), &run, &["tiny.yaml:6", "`sampels`", "did you mean `samples`?"]);
+    refused(&TINY.replace("method: cl", "method: clr"), &run, &["tiny.yaml:11", "unknown method `clr`"]);
+    refused(&TINY.replace("epochs: 4", "epochs: four"), &run, &["tiny.yaml:8", "train.epochs"]);
+    refused(&TINY.replace("p: 12", "p: 3"), &run, &["tiny.yaml:6", "p >= d"]);
+    refused(&TINY.replace("batch_size: 16", "batch_size: 64"), &run, &["tiny.yaml:8", "does not fit"]);
+    refused(&TINY.replace("seeds: 1..2", "seeds: 2..1"), &run, &["tiny.yaml:12", "seeds"]);
+    let sparsity = "data: { latents: { kind: symmetric, sparsity: 1.5 }, samples: 40";
+    refused(&TINY.replace("data: { samples: 40", sparsity), &run, &["tiny.yaml:6", "between 0 and 1"]);
+    let identity = "data: { dictionary: identity, samples: 40";
+    refused(&TINY.replace("data: { samples: 40", identity), &run, &["tiny.yaml:6", "needs p = d"]);
+}
+
+#[test]
+fn wrong_flags_are_refused_by_name() {
+    refused(TINY, &["run", "missing.yaml"], &["missing.yaml", "No such file"]);
+    refused(TINY, &["run", "tiny.yaml", "--set", "train.lr"], &["--set train.lr"]);
+    refused(TINY, &["run", "tiny.yaml", "--set", "train.lrr=1"], &["--set train.lrr=1", "did you mean `lr`?"]);
+    refused(TINY, &["run", "tiny.yaml", "--set", "train.lr=-1"], &["--set train.lr=-1", "positive"]);
+    refused(
+        TINY,
+        &["run", "tiny.yaml", "--set", "model.m=3", "--set", "model.init={kind: warm, closeness: 1}"],
+        &["m >= d"],
+    );
+    refused(TINY, &["run", "tiny.yaml", "--seeds", "a"], &["--seeds"]);
+    refused(TINY, &["run", "tiny.yaml", "--device", "gpu"], &["--device", "cuda:N"]);
+    refused(TINY, &["run", "tiny.yaml", "--dtype", "float16"], &["--dtype"]);
+    refused(TINY, &["run", "tiny.yaml", "--jobs", "0"], &["--jobs"]);
+    refused(TINY, &["run", "tiny.yaml", "--cohort", "0"], &["--cohort"]);
+    refused(TINY, &["run", "tiny.yaml", "--checkpoint-every", "-1"], &["--checkpoint-every"]);
+    refused(TINY, &["run", "tiny.yaml", "--checkpoint-every", "soon"], &["--checkpoint-every", "such as 30"]);
+    refused(TINY, &["run"], &["FILE"]);
+    refused(TINY, &["plot", "tiny.yaml", "--band", "wide"], &["wide"]);
+}
+
+#[test]
+fn asking_for_a_gpu_that_is_not_there_is_an_error() {
+    if contrastive_landscape::runner::cuda_status().is_ok() {
+        return; // there is one
+    }
+    refused(TINY, &["run", "tiny.yaml", "--device", "cuda"], &["--device cuda"]);
+}
+
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    let workbench = Workbench::new(TINY);
+    fs::write(workbench.path("blocked"), "a file where the folder should be").unwrap();
+    workbench.landscape(&["run", "tiny.yaml", "--results", "blocked"]).code(1).stderr(contains("blocked"));
+    workbench.landscape(&["plot", "tiny.yaml"]).code(1).stderr(contains("not recorded"));
+}

@@ -1,0 +1,228 @@
+//! A sweep in parts, its Slurm scripts, and what can be followed from outside.
+
+use std::{collections::HashMap, fs, process::Stdio};
+
+use predicates::{prelude::*, str::contains};
+use serde_json::Value;
+
+use crate::workbench::{Workbench, differing, results};
+
+const TINY: &str = "
+title: A tiny experiment
+paper: none
+claim: It runs.
+base:
+  data: { samples: 40, p: 12, d: 5 }
+  model: { m: 9 }
+  train: { epochs: 4, batch_size: 16 }
+arms:
+  NCL: { method: ncl }
+  CL: { method: cl }
+seeds: 1..3
+";
+
+fn json_lines(stdout: &[u8]) -> Vec<Value> {
+    String::from_utf8_lossy(stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn status(workbench: &Workbench, arguments: &[&str]) -> Vec<Value> {
+    let output =
+        workbench.landscape(&[&["status", "--json"], arguments].concat()).success().get_output().stdout.clone();
+    serde_json::from_slice(&output).unwrap()
+}
+
+fn states(sweep: &Value) -> Vec<&str> {
+    sweep["runs"].as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn shards_add_up_to_the_whole() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml", "--results", "whole"]).success();
+    let mut trained = 0;
+    for shard in ["1/4", "2/4", "3/4", "4/4"] {
+        let listed = workbench.landscape(&["run", "tiny.yaml", "--shard", shard, "--dry-run"]).success();
+        trained += String::from_utf8_lossy(&listed.get_output().stdout).matches("to train").count();
+        workbench.landscape(&["run", "tiny.yaml", "--shard", shard]).success().stderr(contains(" 0 recorded before"));
+    }
+    assert_eq!(trained, 6);
+    assert_eq!(differing(&results(&workbench.path("whole/tiny")), &workbench.results()), Vec::<String>::new());
+    // More shards than runs: some have nothing to do, and say so.
+    workbench.landscape(&["run", "tiny.yaml", "--shard", "9/9"]).success().stderr(contains("0 of the 6 runs"));
+}
+
+#[test]
+fn single_runs_by_their_number() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml", "--index", "5"]).success().stderr(contains("1 runs trained"));
+    let run = workbench.runs().remove(0);
+    assert!(run.to_string_lossy().contains("cl_seed2"), "{}", run.display());
+    workbench.landscape(&["run", "tiny.yaml", "--index", "7"]).code(2).stderr(contains("numbered from 1 to 6"));
+    workbench.landscape(&["run", "tiny.yaml", "--index", "0"]).code(2).stderr(contains("--index"));
+    workbench.landscape(&["run", "tiny.yaml", "--index", "1", "--shard", "1/2"]).code(2);
+    workbench.landscape(&["run", "tiny.yaml", "--shard", "3/2"]).code(2).stderr(contains("I from 1 to N"));
+}
+
+#[test]
+fn slurm_says_which_part_is_ours() {
+    let workbench = Workbench::new(TINY);
+    let dry = |flag: &str, variables: &[(&str, &str)]| {
+        let mut command = workbench.command(&["run", "tiny.yaml", flag, "slurm", "--dry-run"]);
+        command.envs(variables.iter().copied());
+        assert_cmd::Command::from_std(command).assert()
+    };
+    let array = |first, last, count| {
+        [
+            ("SLURM_ARRAY_TASK_ID", "5"),
+            ("SLURM_ARRAY_TASK_MIN", first),
+            ("SLURM_ARRAY_TASK_MAX", last),
+            ("SLURM_ARRAY_TASK_COUNT", count),
+        ]
+    };
+    dry("--shard", &array("4", "6", "3")).success().stdout(contains("to train").count(2));
+    dry("--shard", &array("1", "9", "2")).code(2).stderr(contains("gaps"));
+    dry("--index", &array("5", "5", "1")).success().stdout(contains("cl_seed2"));
+    dry("--shard", &[]).code(2).stderr(contains("SLURM_ARRAY_TASK_ID is not set"));
+}
+
+#[test]
+fn the_last_shard_draws() {
+    let workbench = Workbench::new(TINY);
+    let figures = |shard: &str| workbench.landscape(&["figures", "tiny.yaml", "--shard", shard]).success();
+    figures("1/2").stderr(contains("not drawn yet: tiny: 3 of 6 runs are not recorded"));
+    assert!(!workbench.path("plots/tiny.png").exists());
+    figures("2/2").stdout(contains("tiny.png"));
+    assert!(workbench.path("plots/tiny.png").exists());
+}
+
+#[test]
+fn status_needs_the_results_alone() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["status"]).code(2).stderr(contains("no folder of results"));
+    workbench.landscape(&["run", "tiny.yaml", "--shard", "1/3"]).success();
+    workbench.landscape(&["run", "tiny.yaml", "--seeds", "9", "--index", "1"]).success();
+    let by_file = status(&workbench, &["tiny.yaml"]);
+    fs::remove_file(workbench.path("tiny.yaml")).unwrap();
+    let sweeps = status(&workbench, &["results"]);
+    assert_eq!(sweeps.len(), 2, "one for each set of flags");
+    assert_eq!(sweeps, status(&workbench, &[]));
+    assert_eq!(by_file[0]["runs"], sweeps[0]["runs"]);
+    assert_eq!(states(&sweeps[0]).iter().filter(|state| **state == "done").count(), 2);
+    assert_eq!(states(&sweeps[0]).iter().filter(|state| **state == "to do").count(), 4);
+    assert_eq!(sweeps[1]["flags"], serde_json::json!(["--seeds", "9"]));
+    assert_eq!(states(&sweeps[1]), ["done", "to do"]);
+    workbench.landscape(&["status"]).success().stdout(contains("tiny --seeds 9").and(contains("33%")));
+}
+
+#[test]
+fn status_tells_running_saved_and_failed() {
+    let workbench = Workbench::new(&TINY.replace("epochs: 4", "epochs: 1000000, lr: 0.001").replace("1..3", "1..2"));
+    let mut sweep = workbench
+        .command(&["run", "tiny.yaml", "--jobs", "1", "--checkpoint-every", "0.1"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let progressed = |state: &str| {
+        (0..600).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            let sweeps = if workbench.path("results").is_dir() { status(&workbench, &[]) } else { vec![] };
+            let runs = sweeps.first().and_then(|sweep| sweep["runs"].as_array().cloned()).unwrap_or_default();
+            runs.iter().any(|run| run["state"] == state && run["epoch"].as_u64() > Some(0))
+        })
+    };
+    assert!(progressed("running"));
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+    assert!(progressed("saved"));
+    let failed = workbench.path("results/tiny/.unfinished");
+    let saved =
+        status(&workbench, &[])[0]["runs"].as_array().unwrap().iter().find(|run| run["state"] == "to do").cloned();
+    let name = saved.unwrap()["run"].as_str().unwrap().to_string();
+    let note = serde_json::json!({ "run": name, "error": "the disk burnt", "time": 1 });
+    fs::write(failed.join(format!("{name}.failed")), note.to_string()).unwrap();
+    workbench.landscape(&["status"]).success().stdout(contains("failed: the disk burnt"));
+}
+
+#[test]
+fn progress_for_programs() {
+    let workbench = Workbench::new(TINY);
+    let run = |arguments: &[&str]| json_lines(&workbench.landscape(arguments).success().get_output().stdout);
+    let events = run(&["run", "tiny.yaml", "--progress", "json"]);
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    events.iter().for_each(|event| *counts.entry(event["event"].as_str().unwrap()).or_default() += 1);
+    assert_eq!((counts["start"], counts["finished"], counts["end"]), (1, 6, 1));
+    assert_eq!(events[0], serde_json::json!({ "event": "start", "runs": 6, "recorded": 0 }));
+    let end = events.last().unwrap();
+    assert_eq!((&end["event"], &end["finished"], &end["failed"]), (&"end".into(), &6.into(), &0.into()));
+    let events = run(&["figures", "tiny.yaml", "--progress", "json"]);
+    assert_eq!(events[0]["recorded"], 6);
+    assert!(events.iter().any(|event| event["event"] == "drawn" && event["path"] == "plots/tiny.png"));
+    workbench.landscape(&["run", "tiny.yaml", "--force", "--progress", "none"]).success().stdout("");
+    workbench.landscape(&["run", "tiny.yaml", "--progress", "loud"]).code(2).stderr(contains("valid: auto, bar"));
+}
+
+#[test]
+fn messages_by_level() {
+    let workbench = Workbench::new(TINY);
+    let run = |level: &str| {
+        let mut command = workbench.command(&["run", "tiny.yaml", "--force"]);
+        command.env("RUST_LOG", level);
+        assert_cmd::Command::from_std(command).assert().success()
+    };
+    run("warn").stderr(contains("INFO").not());
+    run("info").stderr(contains("INFO").and(contains("tiny/ncl_seed1")).and(contains("DEBUG").not()));
+    run("debug").stderr(contains("DEBUG"));
+}
+
+#[test]
+fn slurm_scripts() {
+    let workbench = Workbench::new(TINY);
+    let write = |more: &[&str]| {
+        let arguments = ["slurm", "tiny.yaml", "--partition", "gpu", "--time", "4:00:00", "--set", "train.lr=0.5"];
+        workbench.landscape(&[&arguments, more].concat())
+    };
+    write(&["--shards", "3", "--array-parallelism", "2", "--gpus-per-task", "1", "--sbatch=--account=me"])
+        .success()
+        .stdout(contains("slurm/tiny/array.sbatch"))
+        .stderr(contains("--dependency=afterany:$job"));
+    let array = fs::read_to_string(workbench.path("slurm/tiny/array.sbatch")).unwrap();
+    for line in [
+        "#SBATCH --array=1-3%2",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --time=4:00:00",
+        "#SBATCH --gpus-per-task=1",
+        "#SBATCH --account=me",
+        "#SBATCH --requeue",
+        "#SBATCH --signal=USR1@120",
+        "--set 'train.lr=0.5'",
+        "--device cuda:0",
+        "--shard \"$SLURM_ARRAY_TASK_ID/3\"",
+        "if [ \"$code\" -eq 75 ]; then",
+    ] {
+        assert!(array.contains(line), "{line} is not in\n{array}");
+    }
+    let figures = fs::read_to_string(workbench.path("slurm/tiny/figures.sbatch")).unwrap();
+    assert!(figures.contains(" plot ") && !figures.contains("gpus"), "{figures}");
+    for script in ["array", "figures"] {
+        let script = workbench.path(&format!("slurm/tiny/{script}.sbatch"));
+        assert!(std::process::Command::new("bash").arg("-n").arg(script).status().unwrap().success());
+    }
+    // The queued job keeps its own copy of the experiment; another job has another folder.
+    assert_eq!(fs::read_to_string(workbench.path("slurm/tiny/experiments/tiny.yaml")).unwrap(), TINY);
+    write(&[]).success().stdout(contains("slurm/tiny-2/array.sbatch"));
+    write(&["--out", "slurm/tiny"]).code(2).stderr(contains("there is a job in this folder already"));
+    write(&["--grace", "9000"]).code(2).stderr(contains("--grace"));
+    workbench.landscape(&["slurm", "tiny.yaml", "--time", "4h"]).code(2).stderr(contains("4:00:00"));
+    write(&["--gpus-per-task", "2"]).code(2);
+    let mut unsubmitted = workbench.command(&["slurm", "tiny.yaml", "--time", "60", "--submit"]);
+    unsubmitted.env("PATH", "");
+    assert_cmd::Command::from_std(unsubmitted).assert().code(1).stderr(contains("cannot start sbatch"));
+}
+
+#[test]
+fn no_device_is_visible() {
+    let workbench = Workbench::new(TINY);
+    let mut command = workbench.command(&["run", "tiny.yaml", "--device", "cuda"]);
+    command.env("CUDA_VISIBLE_DEVICES", "");
+    assert_cmd::Command::from_std(command).assert().code(2).stderr(contains("CUDA_VISIBLE_DEVICES="));
+}

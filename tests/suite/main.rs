@@ -1,0 +1,44 @@
+//! Every test that goes through the public face of the crate or through the program, as one binary: linking the crate
+//! takes longer than most of them.
+
+mod fuzz;
+#[cfg(feature = "torch")]
+mod reference;
+mod workbench;
+
+mod architecture;
+mod claims;
+mod cli;
+mod cluster;
+mod data;
+mod determinism;
+mod fuzz_authors;
+mod fuzz_records;
+mod fuzz_settings;
+mod interrupt;
+mod kill;
+mod losses;
+mod report;
+mod tensorboard;
+mod theory;
+
+#[cfg(feature = "torch")]
+mod authors;
+#[cfg(feature = "torch")]
+mod engines;
+#[cfg(feature = "torch")]
+mod faults;
+#[cfg(feature = "torch")]
+mod gpu;
+#[cfg(feature = "torch")]
+mod load_weights;
+#[cfg(feature = "torch")]
+mod replay;
+#[cfg(feature = "torch")]
+mod resume;
+#[cfg(feature = "torch")]
+mod slices;
+#[cfg(feature = "torch")]
+mod step_truth;
+#[cfg(feature = "torch")]
+mod training;
