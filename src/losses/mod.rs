@@ -17,6 +17,7 @@ mod inner_product;
 mod l2;
 mod negative_cosine;
 mod nt_xent;
+mod vicreg;
 
 use std::{fmt::Debug, ops::Deref, sync::Arc};
 
@@ -156,6 +157,7 @@ losses! {
     AsymmetricNtXent in asymmetric_nt_xent: "each sample of view 1 against all of view 2 (Eq. 9)",
     NegativeCosine in negative_cosine: "`-cos(p, SG z)` (SimSiam)",
     BarlowTwins in barlow_twins: "neurons of both views correlate with themselves alone (Barlow Twins)",
+    Vicreg in vicreg: "views agree, neurons vary, and no two say the same (VICReg)",
 }
 
 fn check_penalty(weight_penalty: f64) -> Result<(), Fault> {
