@@ -1,4 +1,17 @@
 //! The reference engine: the authors' PyTorch modules on libtorch tensors, gradients by autograd.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use contrastive_landscape::{Device, RunSpec, autograd::AutogradEngine, engine::Engine, train::Cohort};
+//!
+//! let spec: RunSpec = "{method: cl, dtype: float64, data: {samples: 64}, train: {batch_size: 32}}".parse()?;
+//! let mut cohort = Cohort::draw(&[Arc::new(spec)])?;
+//! let mut engine = AutogradEngine::new(cohort.members(), Device::Cpu)?;
+//! cohort.begin_epoch(0);
+//! let losses = engine.step(&cohort.batch(0))?; // one for each run
+//! assert!(losses[0].is_finite());
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 mod constraints;
 mod curvature;

@@ -3,6 +3,14 @@
 //! A [`Claim`](crate::spec::Claim) holds at every point of its experiment's grid or it does not hold: each point is a
 //! [`Check`], whose number is a mean over all recorded seeds with a bootstrap interval, and the claim's [`Verdict`] is
 //! the worst of its checks'. Reads files of results only.
+//!
+//! ```
+//! use contrastive_landscape::{claims::{Test, Verdict, judge}, statistics::Estimate};
+//!
+//! // "The minimum stays below 0.6", on five seeds: by how much does it?
+//! let margin = Estimate::of(&[0.12, 0.09, 0.15, 0.11, 0.08]);
+//! assert_eq!(judge(&margin, &Test { margin: Some(margin), published: None }), Verdict::Reproduced);
+//! ```
 
 mod evaluate;
 mod table;

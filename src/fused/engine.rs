@@ -36,12 +36,17 @@ struct Run {
 }
 
 impl FusedEngine {
-    /// Whether this engine trains such a run: in single precision, with a loss that has a kernel, and without what only
-    /// the authors' scripts ask for, modules that are in the state dict and not in the loss.
+    /// Whether this engine trains such a run: such a network, by a loss that has a kernel.
     pub fn supports(spec: &RunSpec) -> bool {
+        Self::supports_network(spec) && spec.loss.kernel().is_some()
+    }
+
+    /// Whether this engine trains such a network, whatever the loss: in single precision, and without what only the
+    /// authors' scripts ask for, modules that are in the state dict and not in the loss.
+    pub fn supports_network(spec: &RunSpec) -> bool {
         let idle = matches!(spec.model.predictor, Predictor::Idle { .. })
             || matches!(spec.model.batch_norm, BatchNorm::Idle | BatchNorm::PreAndPostActivation);
-        spec.dtype == Dtype::Float32 && !idle && spec.loss.kernel().is_some()
+        spec.dtype == Dtype::Float32 && !idle
     }
 
     /// An engine for the members of a cohort. Fails if they ask for double precision or a state does not fit its model.

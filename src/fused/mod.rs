@@ -4,9 +4,21 @@
 //! A batch is kept feature-major (see [`Matrix`](crate::kernels::Matrix)): products are calls of the `gemm` crate, but for
 //! the weights' gradients, and everything between two products is a loop over the contiguous samples of one neuron. A
 //! result depends on nothing but the run itself.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use contrastive_landscape::{RunSpec, engine::Engine, fused::FusedEngine, train::Cohort};
+//!
+//! let spec: RunSpec = "{method: cl, data: {samples: 64}, train: {batch_size: 32}}".parse()?;
+//! let mut cohort = Cohort::draw(&[Arc::new(spec)])?;
+//! let mut engine = FusedEngine::new(cohort.members())?;
+//! cohort.begin_epoch(0);
+//! let losses = engine.step(&cohort.batch(0))?; // one for each run
+//! assert!(losses[0].is_finite());
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 mod activation;
-
 mod engine;
 mod layer;
 mod network;

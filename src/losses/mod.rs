@@ -2,7 +2,7 @@
 //!
 //! A file says what its loss is: settings with defaults and checks, which sides it has, how much work it is, its literal
 //! form, and what trains it: a fused kernel (value and gradient by hand) and its form on libtorch tensors, whose gradient
-//! is autograd's. Tests go over the table by themselves (`tests/losses.rs`): a new row is held against its literal form,
+//! is autograd's. Tests go over the table by themselves (`tests/suite/losses.rs`): a new row is held against its literal form,
 //! finite differences and the other engine at once.
 
 mod contrast;

@@ -6,6 +6,23 @@
 //!
 //! How it works: the plots lay themselves out on a page (`page.rs`) as a list of marks in final pixels (`canvas.rs`); only
 //! the canvas and its painter draw with plotters, into either format. What every figure looks like is decided in `style.rs`.
+//!
+//! ```
+//! use contrastive_landscape::plots::{Curve, Figure, Panel};
+//!
+//! let curve = Curve {
+//!     label: "minimum max-cosine".into(),
+//!     x: vec![0.0, 1.0, 2.0],
+//!     runs: vec![vec![0.3, 0.5, 0.9], vec![0.2, 0.6, 0.8]], // two seeds
+//!     ..Curve::default()
+//! };
+//! let panel = Panel { x_label: "epoch".into(), curves: vec![curve], ..Panel::default() };
+//! let figure = Figure { title: "Recovery".into(), panels: vec![panel], columns: 1, ..Figure::default() };
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("recovery.svg");
+//! figure.draw(&path)?; // PNG or SVG, by the extension
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 mod axis;
 mod canvas;

@@ -7,6 +7,13 @@
 //!
 //! [`torch`] is PyTorch's CPU generator, from which the authors' layers take their initial weights and their loaders
 //! the order of an epoch. Both Python generators run on the same [`mt19937`] and are reproduced to the last bit.
+//!
+//! ```
+//! use contrastive_landscape::random::{Draws, numpy::RandomState};
+//!
+//! // np.random.seed(0); np.random.rand()
+//! assert_eq!(RandomState::new(0).uniform(), 0.5488135039273248);
+//! ```
 
 pub mod mt19937;
 pub mod native;

@@ -1,6 +1,6 @@
 //! From layers of settings to a checked [`RunSpec`].
 
-use std::sync::LazyLock;
+use std::{str::FromStr, sync::LazyLock};
 
 use serde_yaml::Value;
 
@@ -37,6 +37,30 @@ pub fn resolve(layers: &[&Value]) -> Result<RunSpec, Fault> {
     let spec = typed(settings)?;
     validate(&spec)?;
     Ok(spec)
+}
+
+/// Reads settings as an experiment file's `base` has them: what the text does not say is the method's, or the paper's.
+///
+/// ```
+/// use contrastive_landscape::RunSpec;
+///
+/// let spec: RunSpec = "{method: byol, train: {lr: 0.05}}".parse()?;
+/// assert_eq!((spec.train.lr, spec.data.p), (0.05, 50));
+/// let fault = "train: {lrr: 0.05}".parse::<RunSpec>().unwrap_err();
+/// assert_eq!(fault.path, "train.lrr"); // and the message: did you mean `lr`?
+/// # Ok::<(), contrastive_landscape::Fault>(())
+/// ```
+impl FromStr for RunSpec {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let layer: Value =
+            serde_yaml::from_str(text).map_err(|error| Fault::new("", format!("settings as YAML: {error}")))?;
+        if !layer.is_mapping() {
+            return Err(Fault::new("", "settings are a mapping, such as `{method: ncl, train: {lr: 0.05}}`"));
+        }
+        resolve(&[&layer])
+    }
 }
 
 impl RunSpec {

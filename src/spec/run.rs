@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::losses::LossSpec;
+use crate::losses::Sides;
 
 /// One training run: what is drawn, which network learns it, by which loss, for how long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -360,6 +361,16 @@ pub struct MetricsSpec {
 pub enum SpectrumSource {
     Target,
     Online,
+}
+
+impl Family {
+    /// The sides of a loss that such a network is trained with.
+    pub fn sides(self) -> Sides {
+        match self {
+            Self::Contrastive => Sides::Both,
+            Self::NonContrastive | Self::SimSiam => Sides::LearnerAndTeacher,
+        }
+    }
 }
 
 impl ViewSpec {

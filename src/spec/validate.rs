@@ -4,10 +4,7 @@ use super::{
     Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
     Random, RunSpec, Turns,
 };
-use crate::{
-    fault::{Fault, ensure, positive},
-    losses::Sides,
-};
+use crate::fault::{Fault, ensure, positive};
 
 /// Checks ranges and combinations; the fault names the key to change and what would be valid.
 pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
@@ -120,10 +117,7 @@ fn model(spec: &RunSpec) -> Result<(), Fault> {
 }
 
 fn loss(spec: &RunSpec) -> Result<(), Fault> {
-    let needed = match spec.model.family {
-        Family::Contrastive => Sides::Both,
-        Family::NonContrastive | Family::SimSiam => Sides::LearnerAndTeacher,
-    };
+    let needed = spec.model.family.sides();
     let fitting = || LossSpec::all().into_iter().filter(|loss| loss.sides() == needed).map(|loss| loss.kind());
     ensure(spec.loss.sides() == needed, "loss.kind", || {
         format!("with this model.family, one of {}; not {}", fitting().collect::<Vec<_>>().join(", "), spec.loss.kind())

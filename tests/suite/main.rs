@@ -17,6 +17,7 @@ mod fuzz_records;
 mod fuzz_settings;
 mod interrupt;
 mod kill;
+mod library;
 mod losses;
 mod report;
 mod tensorboard;
