@@ -13,6 +13,8 @@ use super::{
 };
 use crate::{
     cluster::{self, Job, Submitted, TimeLimit},
+    input_error,
+    logs::tell,
     runner,
     spec::PlannedRun,
 };
@@ -103,6 +105,9 @@ impl Args {
             [(experiment, _)] => experiment.name.clone(),
             _ => format!("{}-and-{}-more", plans[0].0.name, plans.len() - 1),
         });
+        if name.contains('/') || name.is_empty() || name.starts_with('.') {
+            return Err(input_error!("--name {name}: the name of a folder too, so without slashes, and no dot first"));
+        }
         let folder = self.out.take().unwrap_or_else(|| free_folder(&name));
         let submit = self.submit;
         let files = self.job(name, &runs)?.write(&folder)?;
@@ -110,12 +115,12 @@ impl Args {
         scripts.for_each(|path| println!("{}", path.display()));
         if submit {
             let Submitted { array, figures } = cluster::submit(&files)?;
-            eprintln!(
+            tell(format_args!(
                 "submitted as job {array}{}",
                 figures.map(|job| format!(", figures as {job}")).unwrap_or_default()
-            );
+            ));
         } else {
-            eprintln!("to submit: {}", files.commands());
+            tell(format_args!("to submit: {}", files.commands()?));
         }
         Ok(())
     }

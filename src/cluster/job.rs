@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::TimeLimit;
+use super::{
+    TimeLimit, copies,
+    quote::{directive, one_line, word},
+};
 use crate::{input_error, record::write_whole, runner::Interrupted};
 
 /// What a job array does and asks for.
@@ -16,7 +19,7 @@ pub struct Job {
     pub name: String,
     /// Folder that the command's relative paths start from.
     pub directory: PathBuf,
-    /// The experiments; they are copied beside the scripts, as sbatch copies a script.
+    /// The experiments; they are copied beside the scripts with all that they need, as sbatch copies a script.
     pub experiments: Vec<PathBuf>,
     /// This program, as a task calls it.
     pub program: Vec<String>,
@@ -54,15 +57,15 @@ pub struct Files {
 
 impl Files {
     /// The shell commands that [`submit`](super::submit) stands for.
-    pub fn commands(&self) -> String {
-        match &self.figures {
-            None => format!("sbatch {}", self.array.display()),
-            Some(figures) => format!(
-                "job=$(sbatch --parsable {}) && sbatch --dependency=afterany:$job {}",
-                self.array.display(),
-                figures.display()
-            ),
-        }
+    pub fn commands(&self) -> Result<String> {
+        let array = word(&self.array.display().to_string())?;
+        Ok(match &self.figures {
+            None => format!("sbatch {array}"),
+            Some(figures) => {
+                let figures = word(&figures.display().to_string())?;
+                format!("job=$(sbatch --parsable {array}) && sbatch --dependency=afterany:$job {figures}")
+            }
+        })
     }
 }
 
@@ -80,18 +83,13 @@ impl Job {
         if array.exists() {
             return Err(input_error!("--out {}: there is a job in this folder already", folder.display()));
         }
-        let copies = folder.join("experiments");
-        for directory in [&copies, &folder.join("logs")] {
+        self.check_lines(folder)?;
+        let experiments = folder.join("experiments");
+        for directory in [&experiments, &folder.join("logs")] {
             fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         }
-        let mut experiments = Vec::new();
-        for file in &self.experiments {
-            let name = file.file_name().ok_or_else(|| input_error!("{} is not a file", file.display()))?;
-            let text = fs::read(file).map_err(|error| input_error!("cannot read {}: {error}", file.display()))?;
-            let copy = copies.join(name);
-            write_whole(&copy, &text)?;
-            experiments.push(copy.display().to_string());
-        }
+        let experiments = copies::copy(&self.experiments, &experiments)?;
+        let experiments: Vec<String> = experiments.iter().map(|copy| copy.display().to_string()).collect();
         write_whole(&array, self.array_script(folder, &experiments)?.as_bytes())?;
         let figures = match &self.drawing {
             Some(drawing) => {
@@ -104,10 +102,22 @@ impl Job {
         Ok(Files { array, figures })
     }
 
+    /// Refuses what would break out of its line.
+    fn check_lines(&self, folder: &Path) -> Result<()> {
+        one_line("--name", &self.name)?;
+        one_line("--out", &folder.display().to_string())?;
+        one_line("the current folder", &self.directory.display().to_string())?;
+        let partitions = [("--partition", &self.partition), ("--figures-partition", &self.figures_partition)];
+        partitions.iter().try_for_each(|(flag, name)| name.iter().try_for_each(|name| one_line(flag, name)))?;
+        self.directives.iter().try_for_each(|line| one_line("--sbatch", line))?;
+        self.setup.iter().try_for_each(|line| one_line("--setup", line))?;
+        self.experiments.iter().try_for_each(|file| one_line("FILE", &file.display().to_string()))
+    }
+
     fn array_script(&self, folder: &Path, experiments: &[String]) -> Result<String> {
         let at_a_time = self.parallelism.map(|tasks| format!("%{tasks}")).unwrap_or_default();
         let mut directives = vec![
-            format!("--job-name={}", self.name),
+            format!("--job-name={}", directive(&self.name)),
             format!("--array=1-{}{at_a_time}", self.shards),
             format!("--time={}", self.time),
             "--ntasks=1".into(),
@@ -129,10 +139,10 @@ impl Job {
 #SBATCH --requeue
 #SBATCH --signal=USR1@{grace}
 
-{setup}srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\" \\
+{setup}code=0
+srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\" \\
   {command} \\
-  --jobs \"$SLURM_CPUS_PER_TASK\" --shard \"$SLURM_ARRAY_TASK_ID/{shards}\"
-code=$?
+  --jobs \"$SLURM_CPUS_PER_TASK\" --shard \"$SLURM_ARRAY_TASK_ID/{shards}\" || code=$?
 if [ \"$code\" -eq {interrupted} ]; then
   scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"
 fi
@@ -150,7 +160,7 @@ exit \"$code\"
 
     fn figures_script(&self, folder: &Path, experiments: &[String], drawing: &[String]) -> Result<String> {
         let mut directives = vec![
-            format!("--job-name={}-figures", self.name),
+            format!("--job-name={}", directive(&format!("{}-figures", self.name))),
             "--time=30".into(),
             "--ntasks=1".into(),
             "--cpus-per-task=1".into(),
@@ -168,7 +178,7 @@ exit \"$code\"
 # Written by landscape slurm.
 {directives}
 
-{setup}{status}
+{setup}{status} || true
 {plot}
 ",
             name = self.name,
@@ -181,9 +191,12 @@ exit \"$code\"
 
     /// The lines that both jobs have.
     fn shared(&self, folder: &Path, partition: Option<&str>, number: &str) -> Vec<String> {
-        let mut directives: Vec<String> = partition.map(|name| format!("--partition={name}")).into_iter().collect();
-        directives.push(format!("--chdir={}", self.directory.display()));
-        directives.push(format!("--output={}", folder.join(format!("logs/{number}.log")).display()));
+        let mut directives: Vec<String> =
+            partition.map(|name| format!("--partition={}", directive(name))).into_iter().collect();
+        directives.push(format!("--chdir={}", directive(&self.directory.display().to_string())));
+        // In the name of a log, `%` begins a field.
+        let logs = folder.display().to_string().replace('%', "%%");
+        directives.push(format!("--output={}", directive(&format!("{logs}/logs/{number}.log"))));
         directives.push("--open-mode=append".into());
         directives.extend(self.directives.iter().cloned());
         directives
@@ -202,9 +215,8 @@ fn lines(directives: &[String]) -> String {
 fn words(command: &[String]) -> Result<String> {
     const WIDTH: usize = 100;
     let (mut text, mut column) = (String::new(), 0);
-    for word in command {
-        let word =
-            shlex::try_quote(word).map_err(|error| input_error!("`{word}` cannot be written in a script: {error}"))?;
+    for part in command {
+        let word = word(part)?;
         if column > 0 && column + word.len() > WIDTH {
             text.push_str(" \\\n  ");
             column = 2;

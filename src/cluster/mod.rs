@@ -1,6 +1,8 @@
 //! Slurm: a sweep as a job array, and a job that draws its figures when the array has ended.
 
+mod copies;
 mod job;
+mod quote;
 mod submit;
 mod time_limit;
 

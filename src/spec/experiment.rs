@@ -14,10 +14,11 @@ use serde_yaml::Value;
 use super::layout::StateDict;
 use super::{
     Fault, RunSpec, claim::Claim, design::Design, extends, fit::FitSpec, id::run_id, input::Overrides, lines::Lines,
-    resolve, resolve::readable, seeds::Seeds, tree,
+    resolve, resolve::readable, seeds::Seeds, sources, tree,
 };
 use crate::fault::unknown;
 use crate::input_error;
+use crate::metrics::COLUMNS;
 
 /// An experiment as its file states it.
 #[derive(Clone, Debug, Deserialize)]
@@ -198,6 +199,12 @@ impl Experiment {
             }
             self.arms = design.arms();
         }
+        for (key, column) in self.columns() {
+            if !COLUMNS.contains(&column) {
+                return Err(Fault::new(&key, format!("{key}: {}", unknown("column", column, &COLUMNS))));
+            }
+        }
+        self.check_published()?;
         for (index, claim) in self.claims.iter().enumerate() {
             claim.check(index, self)?;
         }
@@ -209,6 +216,57 @@ impl Experiment {
             }
         }
         Ok(())
+    }
+
+    /// The columns of `metrics.csv` that are drawn or tabulated, each with the key that names it.
+    fn columns(&self) -> Vec<(String, &str)> {
+        let table = self.table.as_ref().map_or(&[][..], |table| &table.columns);
+        let lists = [("panels", &self.panels[..]), ("distribution", &self.distribution), ("table.columns", table)];
+        let listed = lists.into_iter().flat_map(|(key, columns)| {
+            columns.iter().enumerate().map(move |(place, column)| (format!("{key}[{place}]"), column.as_str()))
+        });
+        listed.chain(self.map.iter().map(|map| ("map.measure".to_string(), map.measure.as_str()))).collect()
+    }
+
+    /// A published row is one of the curves', with a cell for each column. (A variant may have fewer curves than the
+    /// experiment whose table it takes over.)
+    fn check_published(&self) -> Result<(), Fault> {
+        let Some(table) = &self.table else { return Ok(()) };
+        let curves: Vec<String> = self.curves(None).into_iter().map(|curve| curve.label).collect();
+        let curves: Vec<&str> = curves.iter().map(String::as_str).collect();
+        for (row, cells) in &table.published {
+            let key = format!("table.published.{row}");
+            if self.extends.is_none() && !curves.contains(&row.as_str()) {
+                return Err(Fault::new(&key, format!("table.published: {}", unknown("row", row, &curves))));
+            }
+            if cells.len() != table.columns.len() {
+                let (cells, columns) = (cells.len(), table.columns.len());
+                return Err(Fault::new(&key, format!("{key}: {cells} cells for {columns} columns")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what would be found to be empty when all is trained.
+    fn check_measured(&self, runs: &[PlannedRun], lines: &Lines) -> Result<()> {
+        for (key, column) in self.columns() {
+            if !runs.iter().any(|run| run.spec.measures(column)) {
+                let message = format!("{key}: no run of this experiment has values in the column `{column}`");
+                return Err(lines.fault(Fault::new(&key, message), &[""]));
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of another experiment of the same folder, by its name; there may be none.
+    ///
+    /// Where this experiment is a variant (`fig6-authors` extends `fig6`), the same variant of the other (`fig5-authors`
+    /// for `fig5`) comes first.
+    pub fn sibling(&self, name: &str) -> PathBuf {
+        let suffix = self.extends.as_deref().and_then(|extended| self.name.strip_prefix(extended)).unwrap_or_default();
+        let file = |name: String| self.file.with_file_name(format!("{name}.yaml"));
+        let variant = file(format!("{name}{suffix}"));
+        if variant.is_file() { variant } else { file(name.into()) }
     }
 
     /// The arms by name; one without a name if the file has none.
@@ -268,6 +326,7 @@ impl Experiment {
                 }
             }
         }
+        self.check_measured(&runs, lines)?;
         Ok(runs)
     }
 
@@ -302,12 +361,33 @@ pub(super) fn label(arm: &str, point: &[(&str, &Value)]) -> String {
 }
 
 /// Reads several experiment files and plans their runs.
-pub fn plan_all(files: &[std::path::PathBuf], overrides: &Overrides) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+///
+/// # Errors
+/// Two files of one name: results and pictures go by it, and one experiment's would take the place of the other's.
+pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+    let mut names: IndexMap<String, &Path> = IndexMap::new();
+    for file in files {
+        let other = *names.entry(stem(file)).or_insert(file);
+        if other != file && sources::place(other)? != sources::place(file)? {
+            return Err(input_error!(
+                "{} and {} are both named `{}`, which their results and pictures go by; rename one",
+                other.display(),
+                file.display(),
+                stem(file)
+            ));
+        }
+    }
     files
         .iter()
         .map(|file| {
-            let (experiment, lines) = Experiment::read(file)?;
-            let runs = experiment.plan(&lines, overrides)?;
+            let (mut experiment, lines) = Experiment::read(file)?;
+            let mut runs = experiment.plan(&lines, overrides)?;
+            let without = |experiment: &Experiment| experiment.plan(&lines, &overrides.without_layers());
+            let changes = experiment.give_way(&runs, without, overrides)?;
+            if !changes.is_empty() {
+                changes.iter().for_each(|change| log::warn!("{}: {change}", experiment.name));
+                runs = experiment.plan(&lines, overrides)?;
+            }
             log::debug!("{} has {} runs", file.display(), runs.len());
             Ok((experiment, runs))
         })

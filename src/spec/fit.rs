@@ -1,6 +1,6 @@
 //! Which value of a setting comes nearest to a published table.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use indexmap::IndexMap;
@@ -47,7 +47,7 @@ impl FitSpec {
         if let Some(arm) = self.rows.keys().find(|arm| !arms.contains(&arm.as_str())) {
             return Err(fault("fit.rows", unknown("arm", arm, &arms)));
         }
-        let file = experiment.file.with_file_name(Path::new(&format!("{}.yaml", self.to)));
+        let file = self.file(experiment);
         let table = Experiment::read_alone(&file)?.0.table;
         let Some(table) = table.filter(|table| !table.published.is_empty()) else {
             return Err(fault("fit.to", format!("{} has no table with published values", file.display())));
@@ -58,12 +58,13 @@ impl FitSpec {
             let message = format!("the curve `{curve}`: {}", unknown("row of the table", &row, &known));
             return Err(fault("fit.rows", message));
         }
-        if let Some((row, _)) = table.published.iter().find(|(_, cells)| cells.len() != table.columns.len()) {
-            let message = format!("the row `{row}` of {} has not a cell for each column", file.display());
-            return Err(fault("fit.to", message));
-        }
         self.table = Some(table);
         Ok(())
+    }
+
+    /// The file of the experiment with the published table.
+    pub(super) fn file(&self, experiment: &Experiment) -> PathBuf {
+        experiment.file.with_file_name(format!("{}.yaml", self.to))
     }
 
     /// Every arm at every competing value, in the order of the plan.
@@ -88,7 +89,7 @@ impl FitSpec {
 mod tests {
     use super::*;
 
-    const TABLE: &str = "{title: t, paper: t, claim: t, grid: {data.latents.sparsity: [0.1, 0.3]}, seeds: 1, \
+    const TABLE: &str = "{title: t, paper: t, claim: t, arms: {A: {}}, grid: {data.latents.sparsity: [0.1, 0.3]}, seeds: 1, \
         table: {columns: [min_cosine], published: {'A, sp 0.1': [[0.9, 0.1]], 'A, sp 0.3': [[0.5, 0.1]]}}}";
 
     fn experiment(fit: &str) -> Result<Experiment> {
@@ -125,7 +126,7 @@ mod tests {
             ("{to: bare, over: views.masking_prob}", "has no table with published values"),
             ("{to: absent, over: views.masking_prob}", "absent.yaml"),
             ("{to: sweep, over: views.masking_prob}", "has no table with published values"),
-            ("{to: short, over: views.masking_prob, rows: {'A, slow': A}}", "the row `A, sp 0.3`"),
+            ("{to: short, over: views.masking_prob, rows: {'A, slow': A}}", "A, sp 0.3: 0 cells for 1 columns"),
         ] {
             let message = format!("{:#}", experiment(fit).unwrap_err());
             assert!(message.contains(named), "{message}");

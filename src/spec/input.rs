@@ -21,6 +21,11 @@ impl Overrides {
         Self { seeds, ..Self::default() }
     }
 
+    /// The same seeds, and nothing else changed.
+    pub fn without_layers(&self) -> Self {
+        Self::with_seeds(self.seeds.clone())
+    }
+
     /// Adds `--set path=value`; the value is read as YAML.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let flag = format!("--set {assignment}");
@@ -29,6 +34,9 @@ impl Overrides {
         };
         if path.is_empty() || path.split('.').any(str::is_empty) {
             return Err(input_error!("{flag}: `{path}` is not a dotted path such as train.lr"));
+        }
+        if path == "seed" {
+            return Err(input_error!("{flag}: every run has a seed of its own; give them as --seeds {value}"));
         }
         let value = serde_yaml::from_str(value).map_err(|error| input_error!("{flag}: {error}"))?;
         self.layer(path, value, flag);

@@ -1,6 +1,9 @@
 //! Where in a YAML file a dotted path stands.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use marked_yaml::{LoadError, Node, Span, loader};
 
@@ -10,7 +13,7 @@ use crate::input_error;
 /// Lines of the keys of one file, and of the file that it extends.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
-    file: String,
+    file: PathBuf,
     lines: HashMap<String, usize>,
     extended: Option<Box<Lines>>,
 }
@@ -23,7 +26,7 @@ impl Lines {
         if let Ok(root) = root {
             collect(&root, "", &mut lines);
         }
-        Self { file: file.display().to_string(), lines, extended: None }
+        Self { file: file.to_path_buf(), lines, extended: None }
     }
 
     /// These lines where the key stands in this file, else those of the file that it extends.
@@ -37,17 +40,23 @@ impl Lines {
         let mut path = fault.path.as_str();
         loop {
             if let Some((file, line)) = roots.iter().find_map(|root| self.find(&format!("{root}{path}"))) {
-                return input_error!("{file}:{line}: {}", fault.message);
+                return input_error!("{}:{line}: {}", file.display(), fault.message);
             }
             match path.rfind(['.', '[']) {
                 Some(end) => path = &path[..end],
-                None => return input_error!("{}: {}", self.file, fault.message),
+                None => return input_error!("{}: {}", self.file.display(), fault.message),
             }
         }
     }
 
-    fn find(&self, path: &str) -> Option<(&str, usize)> {
-        let here = self.lines.get(path).map(|line| (self.file.as_str(), *line));
+    /// The file itself, and what it extends.
+    pub fn files(&self) -> Vec<&Path> {
+        let extended = self.extended.iter().flat_map(|lines| lines.files());
+        std::iter::once(self.file.as_path()).chain(extended).collect()
+    }
+
+    fn find(&self, path: &str) -> Option<(&Path, usize)> {
+        let here = self.lines.get(path).map(|line| (self.file.as_path(), *line));
         here.or_else(|| self.extended.as_ref()?.find(path))
     }
 }

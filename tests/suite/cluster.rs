@@ -1,7 +1,14 @@
 //! A sweep in parts, its Slurm scripts, and what can be followed from outside.
 
-use std::{collections::HashMap, fs, process::Stdio};
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+};
 
+use contrastive_landscape::record::{Claims, Workspace};
 use predicates::{prelude::*, str::contains};
 use serde_json::Value;
 
@@ -143,6 +150,41 @@ fn status_tells_running_saved_and_failed() {
     workbench.landscape(&["status"]).success().stdout(contains("failed: the disk burnt"));
 }
 
+/// Machines do not agree on the time: what was noted before stands in nobody's way, whatever time it claims.
+#[test]
+fn a_failure_noted_by_a_clock_that_is_ahead_blocks_nothing() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml"]).success();
+    for more in [&["--force"][..], &[]] {
+        let run = workbench.runs().remove(0);
+        let name = run.file_name().unwrap().to_str().unwrap();
+        let note = serde_json::json!({ "run": name, "error": "the disk burnt", "time": u64::MAX });
+        let path = workbench.path("results/tiny/.unfinished").join(format!("{name}.failed"));
+        fs::write(&path, note.to_string()).unwrap();
+        if more.is_empty() {
+            fs::remove_dir_all(&run).unwrap();
+        }
+        workbench.landscape(&[&["run", "tiny.yaml"], more].concat()).success().stderr(contains("0 failed"));
+        assert!(!path.exists());
+    }
+}
+
+/// A record that another process is about to replace is not removed under its hands.
+#[test]
+fn a_broken_record_that_is_being_trained_again_is_left_alone() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml"]).success();
+    let run = workbench.runs().remove(0);
+    fs::write(run.join("metrics.csv"), "").unwrap();
+    let workspace = Workspace::of(&workbench.path("results"), "tiny");
+    let claim = Claims::open(&workspace).unwrap().claim(run.file_name().unwrap().to_str().unwrap()).unwrap();
+    let prune = || workbench.landscape(&["results", "prune", "--broken", "--yes"]).success();
+    prune().stdout(contains("nothing to remove"));
+    drop(claim);
+    prune().stdout(contains("1 removed"));
+    assert!(!run.exists());
+}
+
 #[test]
 fn progress_for_programs() {
     let workbench = Workbench::new(TINY);
@@ -219,10 +261,130 @@ fn slurm_scripts() {
     assert_cmd::Command::from_std(unsubmitted).assert().code(1).stderr(contains("cannot start sbatch"));
 }
 
+/// Runs a script of a job, in place of the cluster: `srun` and `scontrol` are as given.
+fn bash(workbench: &Workbench, script: &Path, srun: &str, scontrol: &str) -> assert_cmd::assert::Assert {
+    let tools = workbench.path("tools");
+    fs::create_dir_all(&tools).unwrap();
+    for (name, text) in [("srun", srun), ("scontrol", scontrol)] {
+        fs::write(tools.join(name), format!("#!/bin/bash\n{text}\n")).unwrap();
+        fs::set_permissions(tools.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new("bash");
+    command.arg(script).current_dir(&workbench.folder);
+    command.env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap()));
+    command.envs([("SLURM_CPUS_PER_TASK", "1"), ("SLURM_ARRAY_JOB_ID", "7"), ("SLURM_ARRAY_TASK_ID", "1")]);
+    assert_cmd::Command::from_std(command).assert()
+}
+
+/// Every experiment that is delivered, in a job of its folder: the task finds all that it needs when the files themselves
+/// are gone.
+#[test]
+fn a_job_carries_all_that_it_needs() {
+    let workbench = Workbench::new(TINY);
+    let delivered = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    for folder in ["", "authors", "repaired", "sweeps"] {
+        assert!(
+            Command::new("cp").arg("-r").arg(&delivered).arg(workbench.path("experiments")).status().unwrap().success()
+        );
+        let files = fs::read_dir(delivered.join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut files: Vec<String> = files.map(|name| name.into_string().unwrap()).collect();
+        files.retain(|name| name.ends_with(".yaml"));
+        files.sort();
+        let files: Vec<String> = files.iter().map(|name| format!("experiments/{folder}/{name}")).collect();
+        let mut arguments = vec!["slurm", "--time", "60", "--shards", "1", "--name", "job", "--results", "none"];
+        arguments.extend(files.iter().map(String::as_str));
+        let written = workbench.landscape(&arguments).success();
+        fs::remove_dir_all(workbench.path("experiments")).unwrap();
+        let scripts = String::from_utf8_lossy(&written.get_output().stdout).into_owned();
+        let scripts: Vec<&str> = scripts.lines().collect();
+        // `srun --cpus-per-task=1 landscape run ...`, and nothing is to be trained here.
+        let task = bash(&workbench, &workbench.path(scripts[0]), "shift; exec \"$@\" --dry-run", "exit 1").success();
+        let planned = String::from_utf8_lossy(&task.get_output().stdout).into_owned();
+        for file in &files {
+            let name = Path::new(file).file_stem().unwrap().to_string_lossy();
+            assert!(planned.contains(&format!("to train  {name}/")), "{name}");
+        }
+        bash(&workbench, &workbench.path(scripts[1]), "", "").code(1).stderr(contains("train them first"));
+    }
+}
+
+#[test]
+fn a_job_takes_along_what_is_named_by_its_place() {
+    let workbench = Workbench::new(TINY);
+    let absolute = format!("extends: {}", workbench.path("tiny.yaml").display());
+    fs::write(workbench.path("varied.yaml"), absolute).unwrap();
+    let slurm = ["slurm", "varied.yaml", "--time", "60"];
+    workbench.landscape(&slurm).code(2).stderr(contains("tiny.yaml is named by an absolute path"));
+    for folder in ["a", "b"] {
+        fs::create_dir(workbench.path(folder)).unwrap();
+        fs::write(workbench.path(folder).join("x.yaml"), TINY).unwrap();
+    }
+    let same = "a/x.yaml and b/x.yaml are both named `x`";
+    workbench.landscape(&["slurm", "a/x.yaml", "b/x.yaml", "--time", "60"]).code(2).stderr(contains(same));
+    workbench.landscape(&["run", "a/x.yaml", "b/x.yaml"]).code(2).stderr(contains(same));
+    workbench.landscape(&["run", "a/x.yaml", "a/../a/x.yaml", "--dry-run"]).success();
+}
+
+#[test]
+fn what_users_write_stays_in_its_line() {
+    let workbench = Workbench::new(TINY);
+    let write = |more: &[&str]| workbench.landscape(&[&["slurm", "tiny.yaml", "--time", "60"], more].concat());
+    let attack = "x\ntouch broken";
+    for flag in ["--name", "--partition", "--figures-partition", "--sbatch", "--setup", "--out"] {
+        write(&[&format!("{flag}={attack}")]).code(2).stderr(contains(flag).and(contains("control character")));
+    }
+    write(&["--name", "../x"]).code(2).stderr(contains("without slashes"));
+    fs::copy(workbench.path("tiny.yaml"), workbench.path(&format!("{attack}.yaml"))).unwrap();
+    workbench
+        .landscape(&["slurm", &format!("{attack}.yaml"), "--time", "60"])
+        .code(2)
+        .stderr(contains("control character"));
+    let folder = |name: &str| {
+        let folder = workbench.path(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("tiny.yaml"), TINY).unwrap();
+        let mut command =
+            workbench.command(&["slurm", "tiny.yaml", "--time", "60", "--partition", "a b", "--out", "100% \"job\""]);
+        command.current_dir(&folder);
+        (folder, assert_cmd::Command::from_std(command).assert())
+    };
+    folder(attack).1.code(2).stderr(contains("current folder"));
+    let (there, written) = folder("a \"b\" $(touch broken) `touch broken`");
+    written.success().stderr(contains("sbatch --parsable '100% \"job\"/array.sbatch'"));
+    let script = fs::read_to_string(there.join("100% \"job\"/array.sbatch")).unwrap();
+    for line in [
+        "--chdir=\"".to_string() + &there.display().to_string().replace('"', "\\\"") + "\"",
+        r#"--output="100%% \"job\"/logs/%A_%a.log""#.into(),
+        r#"--partition="a b""#.into(),
+    ] {
+        assert!(script.contains(&format!("#SBATCH {line}\n")), "{line} is not in\n{script}");
+    }
+    bash(&workbench, &there.join("100% \"job\"/array.sbatch"), "echo \"$@\"", "")
+        .success()
+        .stdout(contains("100% \"job\"/experiments/tiny.yaml"));
+    assert!(!workbench.path("broken").exists());
+}
+
+#[test]
+fn an_interrupted_task_is_requeued_whatever_the_shell_is_told() {
+    for setup in ["set -e", "set -euo pipefail", "true"] {
+        let workbench = Workbench::new(TINY);
+        workbench.landscape(&["slurm", "tiny.yaml", "--time", "60", "--setup", setup]).success();
+        let array = workbench.path("slurm/tiny/array.sbatch");
+        bash(&workbench, &array, "exit 75", "echo \"$@\" >queued").code(75);
+        assert_eq!(fs::read_to_string(workbench.path("queued")).unwrap(), "requeue 7_1\n");
+        bash(&workbench, &array, "exit 1", "rm queued").code(1);
+        bash(&workbench, &array, "", "rm queued").success();
+        assert!(workbench.path("queued").exists());
+    }
+}
+
 #[test]
 fn no_device_is_visible() {
     let workbench = Workbench::new(TINY);
     let mut command = workbench.command(&["run", "tiny.yaml", "--device", "cuda"]);
     command.env("CUDA_VISIBLE_DEVICES", "");
     assert_cmd::Command::from_std(command).assert().code(2).stderr(contains("CUDA_VISIBLE_DEVICES="));
+    // What was refused is not a sweep that is to do.
+    assert!(!workbench.path("results").exists());
 }

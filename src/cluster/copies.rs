@@ -1,0 +1,49 @@
+//! The experiments of a job, taken along: what is edited or removed later changes no job that waits in the queue.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    input_error,
+    record::write_whole,
+    spec::{place, sources},
+};
+
+/// Copies experiments with all files that they need into `folder`, where the copies lie to each other as the files do.
+/// Answers where the experiments themselves are then.
+///
+/// # Errors
+/// A file cannot be read or written, or is named by an absolute path: the copy would still mean the original.
+pub fn copy(experiments: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
+    let files = sources(experiments)?;
+    let root = common_folder(&files);
+    let copied = |file: &Path| folder.join(file.strip_prefix(&root).unwrap_or(file));
+    for file in &files {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        write_whole(&copied(file), &text)?;
+    }
+    let copies = experiments.iter().map(|file| Ok(copied(&place(file)?))).collect::<Result<Vec<_>>>()?;
+    let home = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
+    match sources(&copies)?.iter().find(|file| !file.starts_with(&home)) {
+        Some(outside) => Err(input_error!(
+            "{} is named by an absolute path, and would not go along into the job; name it relative to the file that \
+             names it",
+            outside.display()
+        )),
+        None => Ok(copies),
+    }
+}
+
+/// The deepest folder that holds all of the files.
+fn common_folder(files: &BTreeSet<PathBuf>) -> PathBuf {
+    let folders = files.iter().map(|file| file.parent().unwrap_or(file).to_path_buf());
+    let common = |a: PathBuf, b: PathBuf| {
+        a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect::<PathBuf>()
+    };
+    folders.reduce(common).unwrap_or_default()
+}
