@@ -1,6 +1,31 @@
 //! Lets the program find libtorch from any folder without environment variables, and know its own origin.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use sha2::{Digest, Sha256};
+
+/// What decides the numbers that a run comes to: the settings, the draws, the engines, the loop and what it measures, and the
+/// libraries underneath. Of the rest (drawing, records, the command line) none touches a digit.
+const SOURCES: [&str; 14] = [
+    "Cargo.lock",
+    "src/autograd",
+    "src/data",
+    "src/engine",
+    "src/fused",
+    "src/kernels",
+    "src/linalg",
+    "src/losses",
+    "src/metrics",
+    "src/models",
+    "src/nn",
+    "src/random",
+    "src/spec",
+    "src/train",
+];
 
 fn main() {
     // torch-sys says where the libtorch that it was compiled against lies.
@@ -17,7 +42,34 @@ fn main() {
             println!("cargo:rerun-if-changed={head}");
         }
     }
+    println!("cargo:rustc-env=LANDSCAPE_SOURCES={}", sources());
+    if git(&[&["status", "--porcelain", "--"][..], &SOURCES].concat()).is_some() {
+        println!("cargo:rustc-env=LANDSCAPE_MODIFIED=yes");
+    }
+    SOURCES.iter().for_each(|path| println!("cargo:rerun-if-changed={path}"));
     println!("cargo:rerun-if-changed=build.rs");
+}
+
+/// Hash of [`SOURCES`], by the files' names and contents.
+fn sources() -> String {
+    let mut files = Vec::new();
+    SOURCES.iter().for_each(|path| collect(Path::new(path), &mut files));
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        let content = fs::read(&file).unwrap_or_default();
+        hash.update(format!("{} {}\n", file.display(), content.len()));
+        hash.update(content);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    match fs::read_dir(path) {
+        Ok(entries) => entries.flatten().for_each(|entry| collect(&entry.path(), files)),
+        Err(_) if path.is_file() => files.push(path.to_path_buf()),
+        Err(_) => {}
+    }
 }
 
 /// PyTorch's wheel and libtorch's archive both say their version beside `lib`.

@@ -263,7 +263,7 @@ fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<State
 }
 
 impl Plan {
-    /// Runs still to do: not those whose folder holds the same settings already. (The authors' files are overwritten by
+    /// Runs still to do: not those whose folder holds the same settings, from the same start, already. (The authors' files are overwritten by
     /// any call with the same folder and levels; so are ours, unless nothing would change.)
     ///
     /// # Errors
@@ -271,9 +271,10 @@ impl Plan {
     pub fn todo(&self, force: bool) -> Result<Vec<PlannedRun>> {
         let is_same = |run: &PlannedRun| -> bool {
             let folder = record::run_folder(&self.results, run);
-            record::read_run(&folder).is_ok_and(|record| record.spec == *run.spec)
+            let start = run.start.as_deref().map(record::state_digest);
+            record::read_run(&folder).is_ok_and(|record| record.spec == *run.spec && record.summary.start == start)
         };
-        let todo = self.runs.iter().filter(|run| force || run.start.is_some() || !is_same(run));
+        let todo = self.runs.iter().filter(|run| force || !is_same(run));
         let todo = todo.cloned().collect();
         std::fs::create_dir_all(self.results_folder()).context("cannot create the folder of --logDir")?;
         Ok(todo)

@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     input_error,
+    logs::tell,
     spec::{RunSpec, resolve, unknown},
     train::Cohort,
 };
@@ -190,7 +191,7 @@ impl Model {
 
     /// Starts all sides, lets them agree, and times them in turn.
     fn measure(&self, launches: &[Launch], options: &Options) -> Result<Vec<Timing>> {
-        eprintln!("== {}: starting {} sides", self.title, launches.len());
+        tell(format_args!("== {}: starting {} sides", self.title, launches.len()));
         let prepared: Vec<Result<(Side, Vec<f64>)>> = thread::scope(|scope| {
             let threads: Vec<_> = launches.iter().map(|launch| scope.spawn(|| self.prepare(launch))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("a panic")))).collect()
@@ -231,7 +232,7 @@ impl Model {
             );
             worst = worst.max(off);
         }
-        eprintln!("== {}: {CHECKED_STEPS} losses of all sides agree within {worst:.0e}", self.title);
+        tell(format_args!("== {}: {CHECKED_STEPS} losses of all sides agree within {worst:.0e}", self.title));
         Ok(())
     }
 }

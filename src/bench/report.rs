@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::{FLOOR, OURS, protocol::Answer, rate, side::Launch};
 use crate::{
+    logs::tell,
     plots::{Dot, Dots, DotsGrid, Scale},
     record::write_whole,
 };
@@ -153,7 +154,7 @@ impl Report {
         write_whole(&file, &csv.into_inner().map_err(|error| error.into_error())?)?;
         let picture = plots.join("bench.png");
         self.picture().draw(&picture)?;
-        eprintln!("wrote {} and {}", file.display(), picture.display());
+        tell(format_args!("wrote {} and {}", file.display(), picture.display()));
         Ok(())
     }
 

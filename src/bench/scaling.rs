@@ -11,6 +11,7 @@ use super::{
     take_turns,
 };
 use crate::{
+    logs::tell,
     plots::{Band, Curve, Dash, Figure, LineStyle, Panel, Scale},
     record::write_whole,
     spec::RunSpec,
@@ -126,7 +127,7 @@ pub fn scaling(options: &Options) -> Result<()> {
 
 impl Growth {
     fn measure(method: &'static str, axis: Axis, values: Vec<usize>, options: &Options) -> Result<Self> {
-        eprintln!("== {method} against the {}", axis.name());
+        tell(format_args!("== {method} against the {}", axis.name()));
         let (title, spec) = models(&[method.to_string()])?.remove(0);
         let mut units = Vec::with_capacity(values.len());
         let mut points = Vec::with_capacity(values.len());
@@ -235,7 +236,7 @@ fn write(all: &[Growth], options: &Options) -> Result<()> {
     };
     let picture = options.plots.join("scaling.png");
     figure.draw(&picture)?;
-    eprintln!("wrote {} and {}", file.display(), picture.display());
+    tell(format_args!("wrote {} and {}", file.display(), picture.display()));
     Ok(())
 }
 

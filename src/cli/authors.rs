@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
     input_error,
+    logs::tell,
     runner::{DeviceChoice, EngineChoice, Options, ProgressMode},
     spec::unknown,
 };
@@ -54,7 +55,9 @@ impl Args {
             }
             let checked = check_data_model(arguments)?;
             if let Some(step) = checked.theirs_stops_at {
-                eprintln!("the published script stops at step {step}: it compares W, not its transpose, with M");
+                tell(format_args!(
+                    "the published script stops at step {step}: it compares W, not its transpose, with M"
+                ));
             }
             println!("{}", checked.picture.display());
             return Ok(());
@@ -88,7 +91,7 @@ fn train(script: Script, line: &CommandLine) -> Result<()> {
     }
     let kept = plan.runs.len() - todo.len();
     if kept > 0 {
-        eprintln!("{kept} of {} runs are recorded with these settings already", plan.runs.len());
+        tell(format_args!("{kept} of {} runs are recorded with these settings already", plan.runs.len()));
     }
     super::run::train(&todo, &options).with_context(|| format!("in {}", line.log_dir.display()))
 }

@@ -6,6 +6,7 @@ use crate::{
     authors::Script,
     crosscheck::{self, Combination, Comparison, Live, RecordedCase},
     input_error,
+    logs::tell,
     spec::unknown,
 };
 
@@ -110,7 +111,7 @@ impl Args {
         };
         let mut timings = Vec::new();
         for combination in &combinations {
-            eprintln!("timing {}", combination.name);
+            tell(format_args!("timing {}", combination.name));
             timings.push(live.time(&combination.name, combination.script, &combination.arguments, ROUNDS)?);
         }
         print!("{}", crosscheck::timing_table(&timings));
@@ -124,7 +125,7 @@ fn check(live: &Live, combinations: &[Combination]) -> Result<(Vec<Comparison>, 
     let (mut comparisons, mut failures) = (Vec::new(), Vec::new());
     for (i, combination) in combinations.iter().enumerate() {
         let Combination { name, script, arguments } = combination;
-        eprintln!("{}/{} {name}: {} {}", i + 1, combinations.len(), script.name(), arguments.join(" "));
+        tell(format_args!("{}/{} {name}: {} {}", i + 1, combinations.len(), script.name(), arguments.join(" ")));
         match live.check(name, *script, arguments) {
             Ok(checked) => comparisons.extend(checked),
             // Of one command line, the error is the answer.

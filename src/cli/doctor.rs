@@ -11,9 +11,10 @@ pub struct Args {}
 impl Args {
     pub fn execute(self) -> Result<()> {
         println!(
-            "landscape   {} (commit {})",
+            "landscape   {} (commit {}{})",
             env!("CARGO_PKG_VERSION"),
-            option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown")
+            option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown"),
+            option_env!("LANDSCAPE_MODIFIED").map_or("", |_| ", sources edited since")
         );
         println!("CPU         {} cores", cores());
         libtorch()?;

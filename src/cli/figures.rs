@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use super::{
     plot::Look,
     run::train_share,
 };
-use crate::runner::ProgressMode;
+use crate::{logs::tell, runner::ProgressMode};
 
 /// Train what is missing and draw every figure and table of the given experiments
 #[derive(Debug, clap::Args)]
@@ -27,18 +27,20 @@ impl Args {
         let plans = self.settings.plans()?;
         train_share(&plans, &self.settings, &self.computing)?;
         let drawn = self.look.drawing(&self.settings).draw_recorded(&plans)?;
-        print_paths(&drawn.files, self.computing.progress);
+        print_paths(&drawn.files, self.computing.progress)?;
         // The other shards are not done: the last of them draws.
-        drawn.missing.iter().for_each(|what| eprintln!("not drawn yet: {what}"));
+        drawn.missing.iter().for_each(|what| tell(format_args!("not drawn yet: {what}")));
         Ok(())
     }
 }
 
-fn print_paths(paths: &[PathBuf], progress: ProgressMode) {
+fn print_paths(paths: &[PathBuf], progress: ProgressMode) -> Result<()> {
+    let mut out = std::io::stdout().lock();
     for path in paths {
         match progress {
-            ProgressMode::Json => println!("{}", serde_json::json!({ "event": "drawn", "path": path })),
-            _ => println!("{}", path.display()),
+            ProgressMode::Json => writeln!(out, "{}", serde_json::json!({ "event": "drawn", "path": path }))?,
+            _ => writeln!(out, "{}", path.display())?,
         }
     }
+    Ok(())
 }

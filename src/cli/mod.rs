@@ -30,7 +30,11 @@ use clap::{Parser, Subcommand};
 
 #[cfg(not(feature = "torch"))]
 use self::{needs_torch as crosscheck, needs_torch as slice};
-use crate::{logs, runner::Interrupted, spec::InputError};
+use crate::{
+    logs::{self, tell},
+    runner::Interrupted,
+    spec::InputError,
+};
 
 /// Contrastive and non-contrastive learning on sparse-coding data: the experiments of Pokle, Tian, Li and Risteski
 /// (AISTATS 2022), reproduced, and a laboratory for new ones.
@@ -97,7 +101,7 @@ fn report(result: Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(format_args!("error: {error:#}"));
             let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
             if is(|cause| cause.is::<InputError>()) {
                 ExitCode::from(2)

@@ -59,6 +59,13 @@ impl Settings {
         flags
     }
 
+    /// What these flags change in the experiments, in words for pictures; `--quick` is said there in its own way.
+    pub fn changed(&self) -> Vec<String> {
+        let dtype = self.dtype.iter().map(|dtype| format!("dtype={dtype}"));
+        let seeds = self.seeds.iter().map(|seeds| format!("seeds={seeds}"));
+        self.sets.iter().cloned().chain(dtype).chain(seeds).collect()
+    }
+
     /// The command line as layers of settings; `--set` comes last and wins.
     fn overrides(&self) -> Result<Overrides> {
         let mut overrides = Overrides::with_seeds(self.seeds.clone());

@@ -78,6 +78,7 @@ impl Look {
             band: self.band,
             svg: self.svg,
             quick: settings.quick,
+            changes: settings.changed(),
         }
     }
 }

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 use super::options::{Computing, Settings};
 use crate::{
+    logs::tell,
     record,
     runner::{self, Options},
     spec::{Experiment, PlannedRun},
@@ -38,16 +39,18 @@ pub fn train_share(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings,
     let runs = runner::whole_plan(plans);
     let places = computing.share()?.places(&runs)?;
     if places.len() < runs.len() {
-        eprintln!("{} of the {} runs are this part's", places.len(), runs.len());
+        tell(format_args!("{} of the {} runs are this part's", places.len(), runs.len()));
     }
+    let mine: Vec<PlannedRun> = places.into_iter().map(|place| runs[place].clone()).collect();
+    let options = computing.options(settings.results.clone());
+    runner::check(&mine, &options)?; // what is refused leaves no plan
     for (experiment, runs) in plans {
         // What it is for, `landscape status`, can do without.
         if let Err(error) = runner::plan(&experiment.name, runs, &settings.changes()).write(&settings.results) {
             log::warn!("{error:#}");
         }
     }
-    let mine: Vec<PlannedRun> = places.into_iter().map(|place| runs[place].clone()).collect();
-    train(&mine, &computing.options(settings.results.clone()))
+    train(&mine, &options)
 }
 
 /// Failures that are told one by one.
@@ -57,24 +60,33 @@ const FAILURES_SHOWN: usize = 10;
 pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
     let signals = runner::Signals::listen()?;
     let outcome = runner::run(runs, &Options { interrupt: signals.interrupt(), ..options.clone() })?;
-    eprintln!(
+    tell(format_args!(
         "{} runs trained, {} recorded before, {} failed; results in {}",
         outcome.trained,
         outcome.kept + outcome.elsewhere,
         outcome.failures.len(),
         options.results.display()
-    );
+    ));
     if outcome.elsewhere > 0 {
-        eprintln!("{} of the recorded runs by another process meanwhile", outcome.elsewhere);
+        tell(format_args!("{} of the recorded runs by another process meanwhile", outcome.elsewhere));
+    }
+    if outcome.by_other_code > 0 {
+        tell(format_args!("{}", kept_from_other_code(outcome.by_other_code)));
+    }
+    if outcome.mixed > 0 {
+        tell(format_args!(
+            "{} runs were begun by another engine, device, processor, libtorch or program: see `earlier` in their summary.json",
+            outcome.mixed
+        ));
     }
     if outcome.diverged > 0 {
-        eprintln!("{} runs diverged: see `diverged_at` in their summary.json", outcome.diverged);
+        tell(format_args!("{} runs diverged: see `diverged_at` in their summary.json", outcome.diverged));
     }
     for failure in outcome.failures.iter().take(FAILURES_SHOWN) {
-        eprintln!("failed: {}: {:#}", failure.run, failure.error);
+        tell(format_args!("failed: {}: {:#}", failure.run, failure.error));
     }
     if let more @ 1.. = outcome.failures.len().saturating_sub(FAILURES_SHOWN) {
-        eprintln!("and {more} more, which `landscape results list` shows");
+        tell(format_args!("and {more} more, which `landscape results list` shows"));
     }
     if let Some(interrupted) = outcome.interrupted {
         return Err(interrupted.into());
@@ -86,6 +98,14 @@ pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
         bail!("{} of {} runs failed; the others are recorded", outcome.failures.len(), runs.len());
     }
     Ok(())
+}
+
+/// That so many recorded runs are of other sources of the program, and what to do.
+pub fn kept_from_other_code(runs: usize) -> String {
+    format!(
+        "{runs} of the recorded runs were made by other code of this program (`sources` in their summary.json): they are \
+         kept; --force trains them again"
+    )
 }
 
 fn dry_run(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {

@@ -15,11 +15,11 @@ pub use weights::weights;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     plots::{Band, Dash, DotsGrid, HeatmapGrid, LineStyle},
-    record::{ExperimentRecord, Metrics, is_recorded, run_folder, write_whole},
+    record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
     spec::{Experiment, PlannedRun, RunSpec},
 };
 
@@ -33,6 +33,9 @@ pub struct Drawing {
     pub svg: bool,
     /// The runs are cut short: say so in every picture.
     pub quick: bool,
+    /// What the command line changes in the experiments, `train.lr=0.05`: such pictures have names of their own, so that
+    /// they do not take the place of the experiment's, and say what is changed.
+    pub changes: Vec<String>,
 }
 
 /// What came of drawing several experiments.
@@ -80,12 +83,15 @@ impl Drawing {
         let series = self.read(runs)?;
         let watermark = self.watermark(runs);
         if !experiment.panels.is_empty() {
-            files.extend(self.draw_curves(&experiment.name, &experiment.title, &experiment.panels, runs, &series)?);
+            let name = self.changed_name(&experiment.name);
+            files.extend(self.draw_curves(&name, &experiment.title, &experiment.panels, runs, &series)?);
         }
         if let Some(spec) = &experiment.table {
-            let table = Table::new(&experiment.title, spec, &series, watermark);
+            let notes: Vec<String> = watermark.into_iter().chain(self.changes_text()).collect();
+            let note = (!notes.is_empty()).then(|| notes.join("; "));
+            let table = Table::new(&experiment.title, spec, &series, note);
             for (ending, text) in [("md", table.markdown()), ("csv", table.csv()?), ("txt", table.text())] {
-                let path = self.folder().join(format!("{}.{ending}", experiment.name));
+                let path = self.folder().join(format!("{}.{ending}", self.changed_name(&experiment.name)));
                 write_whole(&path, text.as_bytes())?;
                 files.push(path);
             }
@@ -102,9 +108,12 @@ impl Drawing {
         }
         self.create_folder()?;
         let entry = ExperimentRecord::gather(experiment.clone(), runs, &self.results)?;
-        let dots = |figure, path: &Path| DotsGrid { watermark: self.watermark(runs), ..figure }.draw(path);
+        let dots = |figure: DotsGrid, path: &Path| {
+            let subtitle = self.with_changes(&figure.subtitle);
+            DotsGrid { watermark: self.watermark(runs), subtitle, ..figure }.draw(path)
+        };
         let mut draw = |suffix: &str, figure: &dyn Fn(&Path) -> Result<()>| -> Result<()> {
-            let path = self.picture(&format!("{}-{suffix}", experiment.name));
+            let path = self.picture(&format!("{}-{suffix}", self.changed_name(&experiment.name)));
             figure(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
             Ok(())
@@ -114,7 +123,9 @@ impl Drawing {
         }
         if let Some(map) = map {
             draw("map", &|path| {
-                HeatmapGrid { watermark: self.watermark(runs), ..sweeps::map_figure(&entry, map) }.draw(path)
+                let grid = sweeps::map_figure(&entry, map);
+                let subtitle = self.with_changes(&grid.subtitle);
+                HeatmapGrid { watermark: self.watermark(runs), subtitle, ..grid }.draw(path)
             })?;
         }
         if let Some(fit) = fit {
@@ -162,7 +173,8 @@ impl Drawing {
         let mut files = Vec::new();
         for (suffix, columns) in [("", panels), ("-all", &all)] {
             let path = self.picture(&format!("{name}{suffix}"));
-            let figure = curves::figure(title, &settings(runs), columns, series, self.band, self.watermark(runs))?;
+            let subtitle = self.with_changes(&settings(runs));
+            let figure = curves::figure(title, &subtitle, columns, series, self.band, self.watermark(runs))?;
             figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
         }
@@ -175,13 +187,10 @@ impl Drawing {
         let arms = runs.iter().map(|run| run.arm + 1).max().unwrap_or(1);
         for run in runs {
             let folder = run_folder(&self.results, run);
-            let metrics = Metrics::read(&folder.join("metrics.csv")).with_context(|| {
-                let trouble = match is_recorded(&self.results, run) {
-                    true => "is broken; `landscape results verify` says how",
-                    false => "is not recorded; train it first",
-                };
-                format!("run {}/{} {trouble}", run.experiment, run.id)
-            })?;
+            if !is_recorded(&self.results, run) {
+                bail!("run {run} is not recorded; train it first");
+            }
+            let (_, metrics) = read_metrics(&folder)?;
             match series.iter_mut().find(|series| series.label == run.label) {
                 Some(series) => series.runs.push(metrics),
                 None => {
@@ -200,6 +209,33 @@ impl Drawing {
     /// Path of a picture by its name.
     pub fn picture(&self, name: &str) -> PathBuf {
         self.folder().join(format!("{name}.{}", if self.svg { "svg" } else { "png" }))
+    }
+
+    /// `fig2-train.lr-0.05`: the name of an experiment's picture, with what the command line changes.
+    fn changed_name(&self, name: &str) -> String {
+        // Room for an ending and a suffix within the 255 bytes that file systems give a name.
+        const LONGEST: usize = 160;
+        if self.changes.is_empty() {
+            return name.into();
+        }
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        let changes = self.changes.join("-");
+        let parts: String = changes.chars().map(plain).collect();
+        let slug = parts.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+        if slug.len() <= LONGEST {
+            return format!("{name}-{slug}");
+        }
+        let hash = digest(&[changes.as_bytes()]);
+        format!("{name}-{}-{}", &slug[..LONGEST - 11], &hash[..10])
+    }
+
+    fn changes_text(&self) -> Option<String> {
+        (!self.changes.is_empty()).then(|| format!("changed: {}", self.changes.join(", ")))
+    }
+
+    fn with_changes(&self, subtitle: &str) -> String {
+        let parts: Vec<String> = [subtitle.to_string()].into_iter().chain(self.changes_text()).collect();
+        parts.join("; ").trim_start_matches("; ").into()
     }
 
     fn watermark(&self, runs: &[PlannedRun]) -> Option<String> {

@@ -53,15 +53,16 @@ fn scale(x: &[f32], gradient: &mut [f32], slope: impl Fn(f32) -> f32) {
     }
 }
 
+/// What is not a number stays so.
 #[inline(always)]
 fn relu(x: f32) -> f32 {
-    if x > 0.0 { x } else { 0.0 }
+    if x <= 0.0 { 0.0 } else { x }
 }
 
 /// ReLU's derivative.
 #[inline(always)]
 fn step(x: f32) -> f32 {
-    if x > 0.0 { 1.0 } else { 0.0 }
+    if x <= 0.0 { 0.0 } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -103,6 +104,17 @@ mod tests {
                 let at: Vec<f64> = widen(&x).into_iter().chain([f64::from(b)]).collect();
                 assert_close(&gradient, &finite_differences(&at, loss), 1e-6);
             }
+        }
+    }
+
+    /// A run that diverges must not look as if it did not.
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        for activation in ALL {
+            let (mut out, mut gradient) = ([0.0], [f32::NAN]);
+            forward(activation, &[f32::NAN], 0.5, &mut out);
+            backward(activation, &[f32::NAN], 0.5, &mut gradient);
+            assert!(out[0].is_nan() && gradient[0].is_nan(), "{activation:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-use std::sync::LazyLock;
+use std::{fmt, io::Write, sync::LazyLock};
 
 use env_logger::{Builder, Env};
 use indicatif::MultiProgress;
@@ -19,4 +19,10 @@ pub fn start_logger() {
     if LogWrapper::new(bars().clone(), logger).try_init().is_ok() {
         log::set_max_level(level);
     }
+}
+
+/// A line for the user on stderr. That nobody reads it any more, the terminal being closed, say, is no reason to stop:
+/// `eprintln!` would panic.
+pub fn tell(line: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

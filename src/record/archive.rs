@@ -1,6 +1,5 @@
 use std::{
     collections::{BTreeSet, HashMap},
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,7 +7,7 @@ use std::{
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
-use super::{Metrics, Summary, inventory, is_recorded, run_folder};
+use super::{Metrics, Summary, inventory, is_recorded, read_metrics, run_folder};
 use crate::spec::{Experiment, Moment, Overrides, PlannedRun};
 
 /// A finished run.
@@ -52,15 +51,9 @@ impl Archive {
         Ok(entry)
     }
 
-    /// Another experiment of the same folder, by its name.
-    ///
-    /// Where this experiment is a variant (`fig6-authors` extends `fig6`), the same variant of the other (`fig5-authors`
-    /// for `fig5`) comes first.
+    /// [Another experiment](Experiment::sibling) of the same folder, by its name.
     pub fn sibling(&mut self, of: &Experiment, name: &str) -> Result<Arc<ExperimentRecord>> {
-        let suffix = of.extends.as_deref().and_then(|extended| of.name.strip_prefix(extended)).unwrap_or_default();
-        let file = |name: String| of.file.with_file_name(format!("{name}.yaml"));
-        let variant = file(format!("{name}{suffix}"));
-        self.entry(&if variant.is_file() { variant } else { file(name.into()) })
+        self.entry(&of.sibling(name))
             .with_context(|| format!("{} compares itself with the experiment `{name}`", of.file.display()))
     }
 }
@@ -101,12 +94,8 @@ impl ExperimentRecord {
 }
 
 fn read(results: &Path, plan: PlannedRun) -> Result<RecordedRun> {
-    let folder = run_folder(results, &plan);
-    let summary = folder.join("summary.json");
-    let text = fs::read_to_string(&summary).with_context(|| format!("cannot read {}", summary.display()))?;
-    let summary =
-        serde_json::from_str(&text).with_context(|| format!("{} is not the summary of a run", summary.display()))?;
-    Ok(RecordedRun { plan, metrics: Metrics::read(&folder.join("metrics.csv"))?, summary })
+    let (summary, metrics) = read_metrics(&run_folder(results, &plan))?;
+    Ok(RecordedRun { plan, metrics, summary })
 }
 
 /// Seeds in the names of an experiment's run folders; none where there is no such folder.

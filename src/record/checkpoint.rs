@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Log, Workspace, durable, remove,
+    Log, Provenance, Workspace, durable, remove,
     weights::{chunks, serialize, state_of, stored},
 };
 use crate::spec::{PlannedRun, layout::StateDict};
@@ -52,6 +52,9 @@ pub struct Progress {
     pub cohort: String,
     /// Hash of the run's settings and of the parameters that it was told to start from.
     pub settings: String,
+    /// Where and with what the epochs were computed, the last of them at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made_by: Vec<Provenance>,
     /// Hash of this line (with an empty hash) and of the rest of the file.
     sha256: String,
 }
@@ -65,7 +68,14 @@ struct Origin {
 
 impl Progress {
     /// Of a run after `epoch` epochs.
-    pub fn new(run: &PlannedRun, epoch: usize, wall_seconds: f64, resumed: usize, cohort: &str) -> Self {
+    pub fn new(
+        run: &PlannedRun,
+        epoch: usize,
+        wall_seconds: f64,
+        resumed: usize,
+        cohort: &str,
+        made_by: Vec<Provenance>,
+    ) -> Self {
         Self {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -76,6 +86,7 @@ impl Progress {
             resumed,
             cohort: cohort.into(),
             settings: settings(run),
+            made_by,
             sha256: String::new(),
         }
     }
@@ -83,7 +94,7 @@ impl Progress {
     /// Reads the first line of a checkpoint; none if it is not one of this format.
     pub fn peek(path: &Path) -> Option<Self> {
         let mut line = Vec::new();
-        BufReader::new(File::open(path).ok()?).take(4096).read_until(b'\n', &mut line).ok()?;
+        BufReader::new(File::open(path).ok()?).take(1 << 16).read_until(b'\n', &mut line).ok()?;
         serde_json::from_slice(&line).ok()
     }
 
@@ -182,11 +193,22 @@ impl Checkpoint {
 fn settings(run: &PlannedRun) -> String {
     let spec = serde_json::to_string(&*run.spec).expect("settings are plain data");
     let mut hash = Sha256::new_with_prefix(spec.as_bytes());
-    for (name, value) in run.start.iter().flat_map(|start| start.iter()) {
+    run.start.iter().for_each(|start| update(&mut hash, start));
+    hex(&hash.finalize())
+}
+
+/// Hash of parameters and their names.
+pub fn state_digest(state: &StateDict) -> String {
+    let mut hash = Sha256::new();
+    update(&mut hash, state);
+    hex(&hash.finalize())
+}
+
+fn update(hash: &mut Sha256, state: &StateDict) {
+    for (name, value) in state {
         hash.update(name.as_bytes());
         value.iter().for_each(|value| hash.update(value.to_le_bytes()));
     }
-    hex(&hash.finalize())
 }
 
 /// Hash of several pieces, one after the other.
@@ -217,7 +239,7 @@ mod tests {
 
     fn checkpoint(run: &PlannedRun) -> Checkpoint {
         let state = StateDict::from_iter([("Wo.weight".into(), ArrayD::from_elem(IxDyn(&[2, 3]), 0.1f32.into()))]);
-        let progress = Progress::new(run, 340, 12.5, 1, "cohort");
+        let progress = Progress::new(run, 340, 12.5, 1, "cohort", vec![Provenance::here("fused", "cpu")]);
         Checkpoint { progress, log: Log::default(), state, generators: vec![7, u32::MAX] }
     }
 
@@ -282,7 +304,7 @@ mod tests {
             Checkpoint::read(&workspace, &run).unwrap().iter().map(|saved| saved.progress.epoch).collect()
         };
         assert_eq!(epochs(), [340]);
-        let newer = Checkpoint { progress: Progress::new(&run, 350, 13.0, 1, "cohort"), ..checkpoint(&run) };
+        let newer = Checkpoint { progress: Progress::new(&run, 350, 13.0, 1, "cohort", vec![]), ..checkpoint(&run) };
         fs::write(&path, newer.bytes(&run).unwrap()).unwrap();
         assert_eq!(epochs(), [350, 340]);
         Checkpoint::keep(&workspace, &run, 340).unwrap();

@@ -1,9 +1,11 @@
 //! What a folder of results holds: finished runs, unfinished ones, and what nobody needs any more.
 
 use std::{
+    collections::HashMap,
     fmt, fs,
     fs::OpenOptions,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
@@ -117,9 +119,8 @@ impl fmt::Display for State {
 pub fn runs(results: &Path, experiment: &str) -> Result<Vec<(String, State)>> {
     let mut runs = Vec::new();
     for run in recorded(results, experiment)? {
-        let summary = fs::read(results.join(experiment).join(&run).join("summary.json"));
-        let summary = summary.ok().and_then(|text| serde_json::from_slice(&text).ok());
-        runs.push((run, summary.map_or(State::Broken, State::Recorded)));
+        let summary = Summary::read(&results.join(experiment).join(&run));
+        runs.push((run, summary.map_or(State::Broken, |summary| State::Recorded(Box::new(summary)))));
     }
     for Unfinished { run, progress, failure, claimed } in unfinished(results, experiment)? {
         if results.join(experiment).join(&run).is_dir() {
@@ -141,7 +142,7 @@ pub struct Leftover {
     pub path: PathBuf,
     /// What it is, and what its removal means.
     pub what: String,
-    _claim: Option<Claim>,
+    _claim: Arc<Claim>,
 }
 
 /// What can be removed of an experiment: half-written files of killed processes, and what finished runs have left. With
@@ -149,11 +150,26 @@ pub struct Leftover {
 /// are being trained are left alone.
 pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bool) -> Result<Vec<Leftover>> {
     let workspace = Workspace::of(results, experiment);
-    let mut found = Vec::new();
     let entries = workspace.entries()?;
-    let claims = if entries.is_empty() { None } else { Some(Claims::open(&workspace)?) };
-    for ((entry, path), claims) in entries.into_iter().zip(claims.iter().cycle()) {
-        let Some(claim) = claims.claim(entry.run())? else { continue };
+    let records = if broken { recorded(results, experiment)? } else { Vec::new() };
+    if entries.is_empty() && records.is_empty() {
+        return Ok(Vec::new());
+    }
+    workspace.create()?;
+    let claims = Claims::open(&workspace)?;
+    // One claim for all that is left of a run: the first to be dropped would give up the others.
+    let mut ours: HashMap<String, Option<Arc<Claim>>> = HashMap::new();
+    let mut claim = |run: &str| -> Result<Option<Arc<Claim>>> {
+        if let Some(claim) = ours.get(run) {
+            return Ok(claim.clone());
+        }
+        let claim = claims.claim(run)?.map(Arc::new);
+        ours.insert(run.into(), claim.clone());
+        Ok(claim)
+    };
+    let mut found = Vec::new();
+    for (entry, path) in entries {
+        let Some(claim) = claim(entry.run())? else { continue };
         let recorded = results.join(experiment).join(entry.run()).is_dir();
         let what = match entry {
             Entry::Temporary(_) => "half written by a process that was killed",
@@ -163,13 +179,15 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
             Entry::Failure(_) if checkpoints => "note of a failure",
             _ => continue,
         };
-        found.push(Leftover { path, what: what.into(), _claim: Some(claim) });
+        found.push(Leftover { path, what: what.into(), _claim: claim });
     }
-    for run in if broken { recorded(results, experiment)? } else { Vec::new() } {
+    for run in records {
+        // Looked at when it is ours: another process may be replacing it until then.
+        let Some(claim) = claim(&run)? else { continue };
         let folder = results.join(experiment).join(run);
         if let Some(fault) = faults(&folder).first() {
             let what = format!("broken record, the run will be trained again: {fault}");
-            found.push(Leftover { path: folder, what, _claim: None });
+            found.push(Leftover { path: folder, what, _claim: claim });
         }
     }
     Ok(found)

@@ -10,8 +10,10 @@ mod claim;
 mod durable;
 mod inventory;
 mod plan;
+mod provenance;
 mod read;
 mod rows;
+mod summary;
 mod table;
 mod torch_save;
 mod verify;
@@ -20,19 +22,21 @@ mod workspace;
 mod write;
 
 pub use archive::{Archive, ExperimentRecord, RecordedRun};
-pub use checkpoint::{Checkpoint, Progress, digest};
+pub use checkpoint::{Checkpoint, Progress, digest, state_digest};
 pub use claim::{Claim, Claims, is_claimed, is_locked};
 pub use durable::write_whole;
 pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorded, runs, unfinished};
 pub use plan::{Plan, PlannedWork};
-pub use read::{Metrics, RunRecord, read_run};
+pub use provenance::Provenance;
+pub use read::{Metrics, RunRecord, read_metrics, read_run};
 pub use rows::{Cells, Log};
+pub use summary::Summary;
 pub use table::Table;
 pub use torch_save::read_torch_state;
 pub use verify::faults;
 pub use weights::{read_state, write_state};
 pub use workspace::{Entry, FailureNote, Workspace, now, remove};
-pub use write::{Finished, Provenance, Summary, write_run, write_runs};
+pub use write::{Finished, write_run, write_runs};
 
 use std::path::{Path, PathBuf};
 
@@ -45,5 +49,13 @@ pub fn run_folder(results: &Path, run: &PlannedRun) -> PathBuf {
 
 /// Whether the run has been finished and recorded.
 pub fn is_recorded(results: &Path, run: &PlannedRun) -> bool {
-    run_folder(results, run).join("summary.json").is_file()
+    run_folder(results, run).join(Summary::FILE).is_file()
+}
+
+/// How many of the runs are recorded by other sources of this program.
+pub fn made_by_other_code<'a>(results: &Path, runs: impl IntoIterator<Item = &'a PlannedRun>) -> usize {
+    let other = |run: &&PlannedRun| {
+        Summary::read(&run_folder(results, run)).is_ok_and(|summary| !summary.provenance.is_of_this_code())
+    };
+    runs.into_iter().filter(other).count()
 }

@@ -2,7 +2,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Summary, read_state};
+use super::{Summary, weights::parse_state};
 use crate::spec::{Moment, RunSpec, layout::StateDict};
 
 /// The columns of a `metrics.csv`; an empty cell is a NaN.
@@ -15,20 +15,22 @@ pub struct Metrics {
 impl Metrics {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self> {
-        let read = || -> Result<Self> {
-            let mut csv = csv::Reader::from_path(path)?;
-            let names: Vec<String> = csv.headers()?.iter().map(Into::into).collect();
-            let mut columns = vec![Vec::new(); names.len()];
-            let mut record = csv::StringRecord::new();
-            while csv.read_record(&mut record)? {
-                for (column, cell) in columns.iter_mut().zip(&record) {
-                    let value = if cell.is_empty() { f64::NAN } else { cell.parse()? };
-                    column.push(value);
-                }
-            }
-            Ok(Self { names, columns })
-        };
+        let read = || Self::parse(&fs::read(path)?);
         read().with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    fn parse(text: &[u8]) -> Result<Self> {
+        let mut csv = csv::Reader::from_reader(text);
+        let names: Vec<String> = csv.headers()?.iter().map(Into::into).collect();
+        let mut columns = vec![Vec::new(); names.len()];
+        let mut record = csv::StringRecord::new();
+        while csv.read_record(&mut record)? {
+            for (column, cell) in columns.iter_mut().zip(&record) {
+                let value = if cell.is_empty() { f64::NAN } else { cell.parse()? };
+                column.push(value);
+            }
+        }
+        Ok(Self { names, columns })
     }
 
     /// One column.
@@ -64,21 +66,41 @@ pub struct RunRecord {
     pub state: StateDict,
 }
 
+/// Reads what a run came to.
+///
+/// # Errors
+/// A file cannot be read, or is not as it was written.
+pub fn read_metrics(folder: &Path) -> Result<(Summary, Metrics)> {
+    let read = || -> Result<_> {
+        let summary = Summary::read(folder)?;
+        let metrics = Metrics::parse(&summary.checked(folder, "metrics.csv")?).context("metrics.csv cannot be read")?;
+        Ok((summary, metrics))
+    };
+    read().with_context(|| broken(folder))
+}
+
 /// Reads a run's folder.
+///
+/// # Errors
+/// A file cannot be read, or is not as it was written.
 pub fn read_run(folder: &Path) -> Result<RunRecord> {
     ensure!(folder.is_dir(), "there is no run at {}", folder.display());
-    let text = |name: &str| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    let (summary, metrics) = read_metrics(folder)?;
+    let read = || -> Result<_> {
+        let spec =
+            RunSpec::from_yaml(&summary.checked(folder, "spec.yaml")?).context("spec.yaml is not the spec of a run")?;
+        let state =
+            parse_state(&summary.checked(folder, "final.safetensors")?).context("final.safetensors cannot be read")?;
+        Ok((spec, state))
     };
-    let spec = RunSpec::from_yaml(text("spec.yaml")?.as_bytes())
-        .with_context(|| format!("{} is not the spec of a run", folder.join("spec.yaml").display()))?;
-    let summary = serde_json::from_str(&text("summary.json")?)
-        .with_context(|| format!("{} is not the summary of a run", folder.join("summary.json").display()))?;
-    Ok(RunRecord {
-        spec,
-        summary,
-        metrics: Metrics::read(&folder.join("metrics.csv"))?,
-        state: read_state(&folder.join("final.safetensors"))?,
-    })
+    let (spec, state) = read().with_context(|| broken(folder))?;
+    Ok(RunRecord { spec, summary, metrics, state })
+}
+
+fn broken(folder: &Path) -> String {
+    format!(
+        "the record {} is broken (`landscape results verify` finds all such, `landscape results prune --broken` removes \
+         them, to be trained again)",
+        folder.display()
+    )
 }

@@ -73,18 +73,24 @@ impl Log {
         self.last.and_then(|cells| Some(cells[0]? as usize))
     }
 
-    /// First measured epoch with a mean loss that is not finite.
+    /// First measured epoch with a loss or weights that are not finite.
     pub fn diverged_at(&self) -> Option<usize> {
         self.diverged_at
     }
 
     fn count(&mut self, cells: Cells) {
-        let [epoch, _, loss_mean, ..] = cells;
-        if self.diverged_at.is_none() && loss_mean.is_some_and(|loss| !loss.is_finite()) {
-            self.diverged_at = epoch.map(|epoch| epoch as usize);
+        if self.diverged_at.is_none() && has_diverged(&cells) {
+            self.diverged_at = cells[0].map(|epoch| epoch as usize);
         }
         self.last = Some(cells);
     }
+}
+
+/// Whether a loss or a norm is not finite. Either can be so without the other: a loss is that of the step before, and a
+/// weight may reach a loss through what bounds it.
+fn has_diverged(cells: &Cells) -> bool {
+    let tells = |name: &str| matches!(name, "loss" | "loss_mean") || name.ends_with("_norm");
+    COLUMNS.iter().zip(cells).any(|(name, cell)| tells(name) && cell.is_some_and(|value| !value.is_finite()))
 }
 
 /// Cells of a line; none if it is not a row.
@@ -100,7 +106,7 @@ mod tests {
 
     fn row(epoch: usize, loss: Option<f64>) -> Row {
         let cosine = MaxCosine { max: 1.0 / 3.0, median: 1e-300, min: f64::NAN };
-        let (wt_norm, bo_norm, bt_norm, weight_diff) = (Some(f64::INFINITY), None, None, Some(-0.0));
+        let (wt_norm, bo_norm, bt_norm, weight_diff) = (Some(1e300), None, None, Some(f64::INFINITY));
         Row { epoch, loss, loss_mean: loss, cosine, wo_norm: 2.0, wt_norm, bo_norm, bt_norm, weight_diff, detail: None }
     }
 
@@ -118,6 +124,16 @@ mod tests {
         }
         assert_eq!(log.csv(), read.csv());
         assert_eq!(log.rows().nth(1).unwrap()[1], Some(0.1 + 0.2));
+    }
+
+    #[test]
+    fn weights_that_are_not_finite_have_diverged_whatever_the_loss() {
+        for norm in [f64::NAN, f64::INFINITY] {
+            let mut log = Log::default();
+            log.push(&row(0, None));
+            log.push(&Row { wo_norm: norm, ..row(7, Some(2.0)) });
+            assert_eq!(log.diverged_at(), Some(7));
+        }
     }
 
     #[test]

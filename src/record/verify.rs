@@ -2,7 +2,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Metrics, Summary, checkpoint::digest, read_state};
+use super::{Metrics, Summary, read_state};
 use crate::spec::{RunSpec, layout::Layout, run_id};
 
 /// What is wrong with a record: its files, their hashes, the settings against the folder's name, the rows and the weights
@@ -15,11 +15,11 @@ pub fn faults(folder: &Path) -> Vec<String> {
         }
     };
     let spec = read(folder, "spec.yaml", RunSpec::from_yaml);
-    let summary = read::<Summary>(folder, "summary.json", |text| Ok(serde_json::from_slice(text)?));
+    let summary = Summary::read(folder);
     match (&spec, &summary) {
         (Ok(spec), Ok(summary)) => {
             note(name(folder, spec, summary));
-            summary.sha256.iter().for_each(|(file, expected)| note(hash(folder, file, expected)));
+            summary.sha256.keys().for_each(|file| note(summary.checked(folder, file).map(drop)));
             note(rows(folder, spec, summary));
             note(weights(folder, spec));
         }
@@ -45,12 +45,6 @@ fn name(folder: &Path, spec: &RunSpec, summary: &Summary) -> Result<()> {
     let hashed = name.rsplit_once('_').is_some_and(|(_, end)| is_hash(end));
     let expected = run_id(&summary.label, spec);
     ensure!(!hashed || name == expected, "spec.yaml holds the settings of {expected}");
-    Ok(())
-}
-
-fn hash(folder: &Path, file: &str, expected: &str) -> Result<()> {
-    let content = fs::read(folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
-    ensure!(digest(&[&content]) == expected, "{file} has been changed or damaged since it was written");
     Ok(())
 }
 

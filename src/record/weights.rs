@@ -44,8 +44,13 @@ pub fn serialize(tensors: &[StoredTensor]) -> Result<Vec<u8>> {
 /// Reads a state dict.
 pub fn read_state(path: &Path) -> Result<StateDict> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let file = SafeTensors::deserialize(&bytes).with_context(|| format!("{} is not safetensors", path.display()))?;
-    state_of(file.tensors()).with_context(|| format!("cannot read {}", path.display()))
+    parse_state(&bytes).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The state dict of a file's content.
+pub fn parse_state(bytes: &[u8]) -> Result<StateDict> {
+    let file = SafeTensors::deserialize(bytes).context("not safetensors")?;
+    state_of(file.tensors())
 }
 
 /// The state dict that tensors make up.

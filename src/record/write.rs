@@ -5,11 +5,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Log, Workspace,
-    checkpoint::digest,
+    Log, Provenance, Summary, Workspace,
+    checkpoint::{digest, state_digest},
     durable::{sync_files, sync_folder},
     remove, run_folder,
     weights::{serialize, stored},
@@ -18,59 +17,6 @@ use crate::{
     metrics::COLUMNS,
     spec::{PlannedRun, layout::StateDict},
 };
-
-/// `summary.json`: what a run came to, and how it was made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    pub experiment: String,
-    pub run: String,
-    /// What tells its curve from the others of the experiment.
-    pub label: String,
-    pub method: String,
-    pub seed: u64,
-    /// Epochs trained.
-    pub epochs: usize,
-    /// First epoch with a loss that is not finite, if there was one.
-    pub diverged_at: Option<usize>,
-    /// The last row of `metrics.csv`, empty cells left out.
-    pub r#final: IndexMap<String, f64>,
-    /// Seconds that the run's cohort took, over all its processes. What a kill undid is not counted.
-    pub wall_seconds: f64,
-    /// Runs trained side by side, at the end.
-    pub runs_in_cohort: usize,
-    /// Times that the run was taken up from a checkpoint.
-    #[serde(default)]
-    pub resumed: usize,
-    /// Hashes of the other files.
-    #[serde(default)]
-    pub sha256: IndexMap<String, String>,
-    #[serde(flatten)]
-    pub provenance: Provenance,
-}
-
-/// Where and with what a run was computed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    pub engine: String,
-    pub device: String,
-    pub version: String,
-    pub libtorch: String,
-    /// Commit of the source, if the program was built from a checkout.
-    pub commit: Option<String>,
-}
-
-impl Provenance {
-    /// Of this program.
-    pub fn here(engine: &str, device: &str) -> Self {
-        Self {
-            engine: engine.into(),
-            device: device.into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            libtorch: option_env!("LANDSCAPE_LIBTORCH").unwrap_or("none").into(),
-            commit: option_env!("LANDSCAPE_COMMIT").map(Into::into),
-        }
-    }
-}
 
 /// What a run that has been trained to its end leaves.
 #[derive(Clone, Debug)]
@@ -81,6 +27,17 @@ pub struct Finished {
     pub runs_in_cohort: usize,
     pub resumed: usize,
     pub provenance: Provenance,
+    /// Of earlier epochs, where it was another.
+    pub earlier: Vec<Provenance>,
+}
+
+impl Finished {
+    /// First measured epoch with a loss or weights that are not finite. The last step may have done it to weights whose
+    /// norm no row holds.
+    pub fn diverged_at(&self) -> Option<usize> {
+        let is_finite = self.state.values().flatten().all(|value| value.is_finite());
+        self.log.diverged_at().or_else(|| self.log.epoch().filter(|_| !is_finite))
+    }
 }
 
 /// Writes a finished run, whole or not at all. A folder that is there already is replaced. What the run left in the
@@ -156,15 +113,18 @@ fn files(run: &PlannedRun, finished: &Finished) -> Result<Vec<(&'static str, Vec
         method: run.spec.method.clone(),
         seed: run.spec.seed,
         epochs: log.epoch().unwrap_or(0),
-        diverged_at: log.diverged_at(),
+        diverged_at: finished.diverged_at(),
         r#final: last_cells(log),
         wall_seconds: finished.wall_seconds,
         runs_in_cohort: finished.runs_in_cohort,
         resumed: finished.resumed,
+        start: run.start.as_deref().map(state_digest),
         sha256: files.iter().map(|(name, content)| (name.to_string(), digest(&[content]))).collect(),
         provenance: finished.provenance.clone(),
+        earlier: finished.earlier.clone(),
+        digest: String::new(),
     };
-    files.push(("summary.json", (serde_json::to_string_pretty(&summary)? + "\n").into_bytes()));
+    files.push((Summary::FILE, summary.signed()?.into_bytes()));
     Ok(files)
 }
 

@@ -9,8 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nix::libc;
 use signal_hook::{
-    consts::{SIGINT, SIGTERM, SIGUSR1},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXCPU},
     flag,
 };
 
@@ -28,8 +29,8 @@ impl Interrupt {
     }
 }
 
-/// While this lives, SIGTERM, SIGINT and SIGUSR1 ask the sweep to stop. A further SIGINT, from somebody who does not want
-/// to wait, ends the program at once; further ones of the others, which schedulers send several of, change nothing.
+/// While this lives, SIGTERM, SIGINT, SIGUSR1, SIGHUP and SIGXCPU ask the sweep to stop. A further SIGINT, from somebody who does not want
+/// to wait, ends the program at once; further ones of the others, which schedulers send several of, change nothing. Signals that were ignored when the program started stay so.
 /// Afterwards each ends the program, as it does by default.
 #[derive(Debug)]
 pub struct Signals {
@@ -46,7 +47,9 @@ impl Signals {
             Some(registered) => registered,
             None => {
                 let (interrupt, idle) = (Interrupt::default(), Arc::new(AtomicBool::new(true)));
-                for (signal, deadly) in [(SIGTERM, &idle), (SIGUSR1, &idle), (SIGINT, &interrupt.0)] {
+                let patient = [SIGTERM, SIGUSR1, SIGHUP, SIGXCPU].map(|signal| (signal, &idle));
+                let all = patient.into_iter().chain([(SIGINT, &interrupt.0)]);
+                for (signal, deadly) in all.filter(|(signal, _)| !is_ignored(*signal)) {
                     // In this order: the first signal finds the flag unset and sets it, the next one finds it set.
                     flag::register_conditional_default(signal, Arc::clone(deadly))
                         .and_then(|_| flag::register(signal, Arc::clone(&interrupt.0)))
@@ -69,6 +72,16 @@ impl Drop for Signals {
     fn drop(&mut self) {
         self.interrupt.ask();
         self.idle.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Whether this process was started with the signal switched off, as `nohup` does with SIGHUP.
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: asks for the signal's present action, which is written to a local; all zeros are a valid one.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 

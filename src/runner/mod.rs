@@ -27,7 +27,7 @@ pub use interrupt::{Interrupt, Interrupted, Signals};
 pub use progress::{ProgressMode, human_time};
 pub use shard::{IndexChoice, Shard, ShardChoice, Share, deal, whole_plan};
 pub use status::{RunState, SweepStatus, plan};
-pub use sweep::{Build, Failure, Options, Outcome, run, run_with};
+pub use sweep::{Build, Failure, Options, Outcome, check, run, run_with};
 
 fn lock<T: ?Sized>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -11,7 +11,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::logs;
+use crate::logs::{self, tell};
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,7 +148,12 @@ impl Progress {
                     Some(left) => format!("{} left", human_time(left)),
                     None => "estimating the time".into(),
                 };
-                eprintln!("{}/{} runs, {:.0}%, {time}: {run}", state.finished, self.runs, 100.0 * self.share(&state));
+                tell(format_args!(
+                    "{}/{} runs, {:.0}%, {time}: {run}",
+                    state.finished,
+                    self.runs,
+                    100.0 * self.share(&state)
+                ));
             }
             Shown::Json => self.print(json!({ "event": "finished", "run": run, "finished": state.finished })),
             Shown::Bar(_) | Shown::Plain | Shown::None => {}

@@ -60,8 +60,8 @@ pub struct Queue<'a> {
     interrupt: Interrupt,
     closed: AtomicBool,
     force: bool,
-    /// Seconds since 1970.
-    opened: u64,
+    /// Failures that were noted before, by the runs' names.
+    past_failures: HashMap<String, FailureNote>,
 }
 
 impl<'a> Queue<'a> {
@@ -72,8 +72,10 @@ impl<'a> Queue<'a> {
         interrupt: Interrupt,
         force: bool,
     ) -> Result<Self> {
-        let mut claims = HashMap::new();
+        let (mut claims, mut past_failures) = (HashMap::new(), HashMap::new());
         for run in groups.iter().flat_map(|group| &group.runs) {
+            let failure = Workspace::of(results, &run.experiment).read_failure(&run.id);
+            past_failures.extend(failure.map(|note| (run.to_string(), note)));
             if !claims.contains_key(run.experiment.as_str()) {
                 let workspace = Workspace::of(results, &run.experiment);
                 workspace.create()?;
@@ -88,7 +90,7 @@ impl<'a> Queue<'a> {
             interrupt,
             closed: AtomicBool::new(false),
             force,
-            opened: record::now(),
+            past_failures,
         })
     }
 
@@ -146,7 +148,7 @@ impl<'a> Queue<'a> {
             let failure = Workspace::of(self.results, &run.experiment).read_failure(&run.id);
             if !self.force && record::is_recorded(self.results, run) {
                 work.recorded.push(run);
-            } else if let Some(note) = failure.filter(|note| note.time > self.opened) {
+            } else if let Some(note) = failure.filter(|note| self.past_failures.get(&run.to_string()) != Some(note)) {
                 work.failed.push((run, note));
             } else {
                 work.runs.push(Held { run, _claim: claim });

@@ -47,7 +47,8 @@ impl Sweep<'_> {
                         self.progress.finished(&run.to_string());
                         self.note(|outcome| {
                             outcome.trained += 1;
-                            outcome.diverged += usize::from(finished.log.diverged_at().is_some());
+                            outcome.diverged += usize::from(finished.diverged_at().is_some());
+                            outcome.mixed += usize::from(!finished.earlier.is_empty());
                         });
                     }
                     Err(error) => self.fail_to_record(run, error),

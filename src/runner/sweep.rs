@@ -65,10 +65,14 @@ impl Options {
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub trained: usize,
-    /// Of them, runs whose loss stopped being a number.
+    /// Of them, runs whose loss or weights stopped being numbers.
     pub diverged: usize,
+    /// Of them, runs that were begun by another engine, kind of device, processor, libtorch or program.
+    pub mixed: usize,
     /// Runs found recorded.
     pub kept: usize,
+    /// Of them, those that other sources of this program made.
+    pub by_other_code: usize,
     /// Runs that another process recorded meanwhile.
     pub elsewhere: usize,
     pub failures: Vec<Failure>,
@@ -87,6 +91,12 @@ pub struct Failure {
 
 /// Makes the engine of a cohort.
 pub type Build<'a> = dyn Fn(Chosen, &[Member], Device) -> Result<Box<dyn Engine>> + Sync + 'a;
+
+/// Refuses, before anything is written, what [`run`] would refuse: a device that is not there, an engine for other runs.
+pub fn check(runs: &[PlannedRun], options: &Options) -> Result<()> {
+    let device = options.device.resolve()?;
+    runs.iter().try_for_each(|run| options.engine.choose(&run.spec, device).map(drop))
+}
 
 /// Trains every run that is not recorded yet and records each as it is done. A run that fails does not stop the rest.
 ///
@@ -107,7 +117,9 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     let workers = if device.is_cuda() { 1 } else { options.jobs.max(1) };
     let groups = cohorts::group(&runs, is_todo, options, device, workers)?;
     let todo = groups.iter().map(|group| group.runs.len()).sum::<usize>();
-    let outcome = Outcome { kept: runs.len() - todo, ..Outcome::default() };
+    let kept: Vec<&PlannedRun> = runs.iter().copied().filter(|run| !is_todo(run)).collect();
+    let by_other_code = record::made_by_other_code(&options.results, kept.iter().copied());
+    let outcome = Outcome { kept: kept.len(), by_other_code, ..Outcome::default() };
     let work = groups.iter().map(cohorts::Group::work).sum();
     let progress = Progress::new(options.progress, todo, outcome.kept, work);
     if todo == 0 {

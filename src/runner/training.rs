@@ -32,19 +32,30 @@ struct InHand<'a> {
     /// Seconds of earlier processes.
     wall_before: f64,
     resumed: usize,
+    /// Where and with what it is computed now, and was before, where that was another way.
+    here: Provenance,
+    earlier: Vec<Provenance>,
 }
 
 impl<'a> InHand<'a> {
     /// Takes a run up where its checkpoint left it, if it has one.
-    fn take_up(run: &'a PlannedRun, checkpoint: Option<Checkpoint>, logging: &Logging) -> (Self, Option<Snapshot>) {
-        let mut live = logging.open(run);
+    fn take_up(
+        run: &'a PlannedRun,
+        checkpoint: Option<Checkpoint>,
+        logging: &Logging,
+        here: &Provenance,
+    ) -> (Self, Option<Snapshot>) {
+        let (mut live, here) = (logging.open(run), here.clone());
         let Some(Checkpoint { progress, log, state, generators }) = checkpoint else {
-            return (Self { run, log: Log::default(), live, wall_before: 0.0, resumed: 0 }, None);
+            let log = Log::default();
+            return (Self { run, log, live, wall_before: 0.0, resumed: 0, here, earlier: vec![] }, None);
         };
         log::info!("{run} goes on from epoch {}", progress.epoch);
         log.rows().for_each(|cells| live.row(&cells));
         let (wall_before, resumed) = (progress.wall_seconds, progress.resumed + 1);
-        (Self { run, log, live, wall_before, resumed }, Some(Snapshot { state, generators }))
+        let mut earlier = progress.made_by;
+        earlier.retain(|other| !other.computes_like(&here));
+        (Self { run, log, live, wall_before, resumed, here, earlier }, Some(Snapshot { state, generators }))
     }
 
     fn push(&mut self, row: &Row) {
@@ -97,10 +108,11 @@ impl Sweep<'_> {
         let specs: Vec<_> = runs.iter().map(|run| Arc::clone(&run.spec)).collect();
         let mut cohort =
             Cohort::draw_from(&specs, |place, drawn| runs[place].start.as_deref().cloned().unwrap_or(drawn))?;
+        let here = Provenance::here(chosen.name(), &self.device.to_string());
         let in_hand = runs
             .iter()
             .zip(checkpoints)
-            .map(|(run, checkpoint)| InHand::take_up(run, checkpoint, &self.options.logging));
+            .map(|(run, checkpoint)| InHand::take_up(run, checkpoint, &self.options.logging, &here));
         let (mut hands, snapshots): (Vec<_>, Vec<_>) = in_hand.unzip();
         if epoch > 0 {
             cohort.resume(epoch, snapshots.into_iter().flatten().collect())?;
@@ -127,13 +139,12 @@ impl Sweep<'_> {
         }
         meter.keep();
         let (wall, runs_in_cohort) = (clock.elapsed().as_secs_f64(), hands.len());
-        let provenance = Provenance::here(chosen.name(), &self.device.to_string());
         let finish = |(hand, state)| {
-            let InHand { run, log, live, wall_before, resumed } = hand;
+            let InHand { run, log, live, wall_before, resumed, here: provenance, earlier } = hand;
             live.close();
             let wall_seconds = wall_before + wall;
             log::info!("{run} ends at epoch {} after {wall_seconds:.1} s", run.spec.train.epochs);
-            Finished { log, state, wall_seconds, runs_in_cohort, resumed, provenance: provenance.clone() }
+            Finished { log, state, wall_seconds, runs_in_cohort, resumed, provenance, earlier }
         };
         Ok(hands.into_iter().zip(engine.state()?).map(finish).collect())
     }
@@ -145,9 +156,10 @@ impl Sweep<'_> {
         let workspaces: Vec<_> = hands.iter().map(|hand| self.workspace(hand.run)).collect();
         let snapshots = cohort.snapshots(engine)?;
         Checkpoint::write(hands.iter().zip(&workspaces).zip(snapshots).map(|((hand, workspace), snapshot)| {
-            let InHand { run, log, wall_before, resumed, .. } = hand;
+            let InHand { run, log, wall_before, resumed, here, earlier, .. } = hand;
             let Snapshot { state, generators } = snapshot;
-            let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed, &name);
+            let made_by = earlier.iter().chain([here]).cloned().collect();
+            let progress = Progress::new(run, cohort.epoch(), wall_before + wall, *resumed, &name, made_by);
             (Checkpoint { progress, log: log.clone(), state, generators }, workspace, *run)
         }))?;
         log::debug!("{} runs saved at epoch {}", hands.len(), cohort.epoch());

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     input_error,
     linalg::evenly,
+    logs::tell,
     plots::{Band, Curve, Dash, Figure, LineStyle, Panel},
     record::Table,
 };
@@ -33,7 +34,7 @@ pub fn path(losses: &[TrainedLoss], options: &Options) -> Result<Picture> {
     let along = losses
         .iter()
         .map(|loss| {
-            eprintln!("{}: {} points from start to end", loss.label(), x.len());
+            tell(format_args!("{}: {} points from start to end", loss.label(), x.len()));
             Along::follow(loss, loss.name.clone(), [&loss.start, &loss.end], &x)
         })
         .collect::<Result<Vec<_>>>()?;
@@ -55,7 +56,7 @@ pub fn line(losses: &[TrainedLoss], options: &Options) -> Result<Picture> {
     let along = distinct
         .iter()
         .map(|loss| {
-            eprintln!("loss of {}: {} points", loss.label(), x.len());
+            tell(format_args!("loss of {}: {} points", loss.label(), x.len()));
             Along::follow(loss, format!("loss of {}", loss.label()), [&first.end, &second.end], &x)
         })
         .collect::<Result<Vec<_>>>()?;

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::{Curvature, Options, Shape, TrainedLoss, curves, planes};
 use crate::{
     input_error,
+    logs::tell,
     plots::{Figure, SurfaceGrid},
     record::{Table, read_run},
 };
@@ -45,7 +46,7 @@ pub fn draw(folders: &[PathBuf], options: &Options, out: Option<&Path>) -> Resul
     let mut curvatures = vec![];
     if options.lanczos > 0 {
         for loss in &losses {
-            eprintln!("{}: curvature at the end", loss.label());
+            tell(format_args!("{}: curvature at the end", loss.label()));
             curvatures.push(loss.curvature(&loss.end, options.lanczos, options.seed)?);
         }
     }

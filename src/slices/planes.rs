@@ -10,6 +10,7 @@ use super::{
 use crate::{
     input_error,
     linalg::{Plane, evenly},
+    logs::tell,
     plots::{Marker, Surface, SurfaceGrid},
     random::native::Key,
     record::Table,
@@ -87,7 +88,7 @@ fn evaluate(
     numbers: &mut Table,
 ) -> Result<Vec<Vec<f64>>> {
     let label = loss.label();
-    eprintln!("loss of {label}: {} x {} points", xs.len(), ys.len());
+    tell(format_args!("loss of {label}: {} x {} points", xs.len(), ys.len()));
     let places: Vec<(f64, f64)> = ys.iter().flat_map(|&y| xs.iter().map(move |&x| (x, y))).collect();
     let values = loss.over(places.len(), |k| at(places[k].0, places[k].1))?;
     for ((x, y), value) in places.iter().zip(&values) {

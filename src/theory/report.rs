@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::record::{Table, write_whole};
+use crate::{
+    logs::tell,
+    record::{Table, write_whole},
+};
 
 /// A statement that either holds or does not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -108,7 +111,7 @@ impl Report {
 
     /// Says on standard error what comes next.
     pub(super) fn begin(&self, study: &str) {
-        eprintln!("{}: {study}", self.name);
+        tell(format_args!("{}: {study}", self.name));
     }
 
     pub(super) fn observe(&mut self, name: impl Into<String>, value: impl Into<String>) {

@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use assert_cmd::Command;
-use contrastive_landscape::record::{Metrics, read_run, read_state, write_state};
+use contrastive_landscape::{
+    record::{Metrics, read_run, read_state, write_state},
+    spec::Dtype,
+};
 use predicates::prelude::*;
 
 fn landscape(folder: &Path) -> Command {
@@ -131,6 +134,31 @@ fn what_their_scripts_stop_at_is_one_clear_error() {
         .stderr(predicate::str::contains("`main.py`"));
     landscape(folder.path()).args(["authors"]).assert().code(2);
     assert!(!folder.path().join("x").exists());
+}
+
+/// What a run started from is part of what it is.
+#[test]
+fn another_start_is_another_run() {
+    let folder = folder();
+    let run = |more: &[&str]| {
+        let flags =
+            ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "results/x", "--batch_size", "32", "--seeds", "1"];
+        landscape(folder.path()).args(flags).args(more).assert().success()
+    };
+    let trained = predicate::str::contains("3 runs trained");
+    let kept = predicate::str::contains("3 of 3 runs are recorded with these settings already");
+    run(&[]).stderr(trained.clone());
+    let stem = "results/x/training_val_dict_c2_noiseNone_sparse0.3_mask0.5_emaNone_experiment0";
+    let state = read_state(&folder.path().join(stem).join("final.safetensors")).unwrap();
+    for (factor, file) in [(1.0, "a.safetensors"), (2.0, "b.safetensors")] {
+        let scaled = state.iter().map(|(name, value)| (name.clone(), value * factor)).collect();
+        write_state(&folder.path().join(file), &scaled, Dtype::Float64).unwrap();
+    }
+    run(&["--from-state-dict", "a.safetensors"]).stderr(trained.clone());
+    run(&["--from-state-dict", "a.safetensors"]).stderr(kept.clone());
+    run(&["--from-state-dict", "b.safetensors"]).stderr(trained.clone());
+    run(&[]).stderr(trained);
+    run(&[]).stderr(kept);
 }
 
 #[test]

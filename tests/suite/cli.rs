@@ -4,6 +4,12 @@ use std::{fs, path::Path, time::SystemTime};
 
 use predicates::{prelude::*, str::contains};
 
+use contrastive_landscape::{
+    metrics::COLUMNS,
+    record::{Summary, read_run},
+    spec::{self, Moment},
+};
+
 use crate::workbench::{self, Workbench};
 
 const TINY: &str = "
@@ -103,6 +109,40 @@ fn quick_pictures_say_so() {
     assert!(svg.contains("quick run"));
 }
 
+/// A changed setting has a picture and a table of its own, which say what is changed.
+#[test]
+fn changed_settings_leave_the_experiments_picture_alone() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["figures", "tiny.yaml", "--svg"]).success();
+    let before = fs::read(workbench.path("plots/tiny.svg")).unwrap();
+    let set = ["--set", "train.lr=0.5", "--seeds", "1"];
+    workbench.landscape(&[&["figures", "tiny.yaml", "--svg"][..], &set].concat()).success();
+    assert_eq!(fs::read(workbench.path("plots/tiny.svg")).unwrap(), before);
+    let changed = "train.lr=0.5, seeds=1";
+    for name in ["tiny-train.lr-0.5-seeds-1.svg", "tiny-train.lr-0.5-seeds-1-all.svg", "tiny-train.lr-0.5-seeds-1.md"] {
+        assert!(fs::read_to_string(workbench.path("plots").join(name)).unwrap().contains(changed), "{name}");
+    }
+    let long = format!("views.masking_prob={}1", "0.".to_string() + &"3".repeat(300));
+    let drawn = workbench.landscape(&["figures", "tiny.yaml", "--set", &long]).success();
+    assert!(String::from_utf8_lossy(&drawn.get_output().stdout).lines().all(|path| workbench.path(path).is_file()));
+}
+
+/// The grid's values give way to the command line's: no run is drawn under several names.
+#[test]
+fn a_flag_takes_the_place_of_an_axis() {
+    let workbench = Workbench::new(
+        &TINY
+            .replace("seeds: 1..2", "seeds: 1\ngrid: { data.latents.sparsity: [0.1, 0.2, 0.3] }")
+            .replace("table:", "#"),
+    );
+    let set = ["figures", "tiny.yaml", "--svg", "--set", "data.latents.sparsity=0.15"];
+    let says = "--set data.latents.sparsity=0.15 takes the place of the grid's sp 0.1, 0.2, 0.3";
+    workbench.landscape(&set).success().stderr(contains(says).and(contains("2 runs trained")));
+    let svg = fs::read_to_string(workbench.path("plots/tiny-data.latents.sparsity-0.15.svg")).unwrap();
+    assert!(svg.contains("NCL, sp 0.15") && !svg.contains("sp 0.2"));
+    workbench.landscape(&["run", "tiny.yaml", "--set", "seed=3"]).code(2).stderr(contains("--seeds 3"));
+}
+
 #[test]
 fn config_and_methods_print() {
     let workbench = Workbench::new(TINY);
@@ -144,6 +184,55 @@ fn wrong_files_are_refused_with_the_line_and_the_nearest_key() {
     refused(&TINY.replace("data: { samples: 40", identity), &run, &["tiny.yaml:6", "needs p = d"]);
 }
 
+/// What is drawn and tabulated is checked before anything is trained.
+#[test]
+fn wrong_columns_are_refused_before_the_first_epoch() {
+    let run = ["figures", "tiny.yaml"];
+    let with = |line: &str| format!("{TINY}{line}\n");
+    refused(&with("panels: [min_cosine, los]"), &run, &["tiny.yaml:14", "panels[1]", "`los`", "did you mean `loss`?"]);
+    refused(&with("distribution: [min_cosin]"), &run, &["tiny.yaml:14", "distribution[0]", "`min_cosine`"]);
+    let grid = "grid: { train.lr: [0.1], data.p: [12] }\nmap: { x: train.lr, y: data.p, measure: los }";
+    refused(
+        &TINY.replace("table:", &format!("{grid}\ntable:")).replace("NCL:", "\"NCL, lr 0.1, p 12\":"),
+        &run,
+        &["map.measure"],
+    );
+    let table = |columns: &str| TINY.replace("[max_cosine, min_cosine]", columns);
+    refused(&table("[max_cosine, los]"), &run, &["tiny.yaml:13", "table.columns[1]"]);
+    refused(&table("[max_cosine]"), &run, &["tiny.yaml:13", "table.published.NCL", "2 cells for 1 columns"]);
+    refused(&TINY.replace("{ NCL: [[", "{ NLC: [["), &run, &["tiny.yaml:13", "unknown row `NLC`", "valid: NCL, CL"]);
+    // Columns that nothing is measured in.
+    let no_values = ["tiny.yaml:14", "no run of this experiment has values"];
+    refused(&with("panels: [wp_condition_number]"), &run, &no_values);
+    let never = with("panels: [effective_rank]").replace("model:", "metrics: { detail_every: 0 }\n  model:");
+    refused(&never, &run, &["tiny.yaml:15", "`effective_rank`"]);
+}
+
+/// The columns that each method is said to measure are those that it measures.
+#[test]
+fn methods_measure_what_they_say() {
+    let names: Vec<&str> = spec::methods().iter().map(|method| method.name.as_str()).collect();
+    let arms: String = names.iter().map(|name| format!("  {name}: {{ method: {name} }}\n")).collect();
+    let workbench = Workbench::new(&format!(
+        "title: t\npaper: t\nclaim: t\nseeds: 1\nbase:\n  data: {{ samples: 40, p: 12, d: 12 }}\n  model: {{ m: 12 }}\n  \
+         train: {{ epochs: 1, batch_size: 16 }}\narms:\n{arms}"
+    ));
+    let arguments = ["run", "tiny.yaml", "--progress", "none"];
+    let assert = workbench.landscape(&arguments);
+    if cfg!(not(feature = "torch")) {
+        return drop(assert.code(2)); // some of them are autograd's
+    }
+    assert.success();
+    assert_eq!(workbench.runs().len(), names.len());
+    for run in workbench.runs() {
+        let record = read_run(&run).unwrap();
+        for column in COLUMNS {
+            let has_value = record.metrics.at(column, Moment::End).is_some();
+            assert_eq!(record.spec.measures(column), has_value, "{column} of {}", record.spec.method);
+        }
+    }
+}
+
 #[test]
 fn wrong_flags_are_refused_by_name() {
     refused(TINY, &["run", "missing.yaml"], &["missing.yaml", "No such file"]);
@@ -172,6 +261,70 @@ fn asking_for_a_gpu_that_is_not_there_is_an_error() {
         return; // there is one
     }
     refused(TINY, &["run", "tiny.yaml", "--device", "cuda"], &["--device cuda"]);
+}
+
+/// Every reader of a record checks that it is as it was written.
+#[test]
+fn damaged_records_are_not_read_as_they_are() {
+    type Damage = (&'static str, &'static str, fn(&str) -> String);
+    let damages: [Damage; 4] = [
+        ("metrics.csv", "metrics.csv has been changed", |text| text.lines().next().unwrap().to_string() + "\n"),
+        ("metrics.csv", "metrics.csv has been changed", |text| text.replacen('1', "2", 1)),
+        ("summary.json", "does not match its hash", |text| text.replacen("\"epochs\": 4", "\"epochs\": 5", 1)),
+        ("summary.json", "unknown key `sha255`", |text| text.replacen("\"sha256\": {", "\"sha255\": {", 1)),
+    ];
+    let claim = format!("{TINY}claims: [{{ says: it learns, of: NCL, above: 0 }}]\n");
+    for (file, says, damage) in damages {
+        let workbench = Workbench::new(&claim);
+        workbench.landscape(&["run", "tiny.yaml"]).success();
+        let run = workbench.runs().into_iter().find(|run| run.to_string_lossy().contains("/ncl")).unwrap();
+        let path = run.join(file);
+        fs::write(&path, damage(&fs::read_to_string(&path).unwrap())).unwrap();
+        let commands =
+            [&["plot", "tiny.yaml"][..], &["claims", "tiny.yaml"], &["plot", "weights", run.to_str().unwrap()]];
+        for command in commands {
+            workbench.landscape(command).code(1).stderr(contains(says).and(contains("is broken")));
+        }
+        workbench.landscape(&["results", "verify"]).code(1).stdout(contains(says));
+    }
+}
+
+/// A record keeps which sources made it, and a sweep says which of its records others made.
+#[test]
+fn records_of_other_code_are_told() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains("other code").not());
+    workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains("other code").not());
+    let run = workbench.runs().remove(0);
+    let mut summary = Summary::read(&run).unwrap();
+    assert_eq!(summary.provenance.sources.len(), 16);
+    summary.provenance.sources = "0123456789abcdef".into();
+    fs::write(run.join("summary.json"), summary.signed().unwrap()).unwrap();
+    let says = "1 of the recorded runs were made by other code";
+    workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains(says).and(contains("--force")));
+    workbench.landscape(&["run", "tiny.yaml", "--force"]).success().stderr(contains("4 runs trained"));
+    workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains("other code").not());
+}
+
+/// Weights that are not numbers are not a result, whatever the loss says.
+#[test]
+fn weights_that_are_not_finite_count_as_diverged() {
+    for engine in ["fused", "autograd"] {
+        if cfg!(not(feature = "torch")) && engine == "autograd" {
+            continue;
+        }
+        let workbench = Workbench::new(TINY);
+        let arguments = ["run", "tiny.yaml", "--set", "train.lr=1e308", "--engine", engine];
+        workbench.landscape(&arguments).success().stderr(contains("4 runs diverged"));
+        for run in workbench.runs() {
+            let record = read_run(&run).unwrap();
+            assert_eq!(record.summary.diverged_at, Some(1), "{}", run.display());
+            assert!(
+                record.summary.r#final.get("loss_mean").is_none(),
+                "no loss is made of weights that are not numbers"
+            );
+        }
+    }
 }
 
 #[test]

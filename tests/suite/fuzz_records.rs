@@ -173,7 +173,7 @@ fn checkpoints() {
     let sample = Sample::new();
     let workspace = Workspace::of(sample.results(), "tiny");
     let checkpoint = Checkpoint {
-        progress: Progress::new(&sample.run, 2, 1.5, 0, ""),
+        progress: Progress::new(&sample.run, 2, 1.5, 0, "", vec![]),
         log: Log::default(),
         state: read_state(&sample.record().join("final.safetensors")).unwrap(),
         generators: vec![],

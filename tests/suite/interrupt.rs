@@ -8,6 +8,9 @@ use std::{
 
 use predicates::{prelude::*, str::contains};
 
+#[cfg(feature = "torch")]
+use contrastive_landscape::record::Summary;
+
 use crate::workbench::{Workbench, differing};
 
 /// Runs that take long enough to be met in the middle.
@@ -54,7 +57,7 @@ fn has_checkpoint(workbench: &Workbench) -> bool {
 fn each_signal_saves_and_the_same_command_goes_on() {
     let reference = Workbench::new(LONG);
     reference.landscape(&RUN).success();
-    for name in ["-TERM", "-INT", "-USR1"] {
+    for name in ["-TERM", "-INT", "-USR1", "-HUP", "-XCPU"] {
         let workbench = Workbench::new(LONG);
         let child = start(&workbench, &["--checkpoint-every", "0.01"]);
         until("a first checkpoint", || has_checkpoint(&workbench));
@@ -127,4 +130,51 @@ fn two_processes_share_a_sweep_and_take_over_from_the_dead() {
         .landscape(&RUN)
         .success()
         .stderr(contains("0 runs trained, 4 recorded before").and(contains("damaged").not()));
+}
+
+/// `nohup` starts a program with SIGHUP ignored, so that it outlives its terminal.
+#[test]
+fn an_ignored_signal_stays_ignored() {
+    let workbench = Workbench::new(LONG);
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_landscape")).args(RUN).args(["--checkpoint-every", "0.01"]);
+    let child = command.current_dir(&workbench.folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("a first checkpoint", || has_checkpoint(&workbench));
+    signal(&child, "-HUP");
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", ended.status);
+    assert_eq!(workbench.runs().len(), 4);
+}
+
+/// A reader of stderr that goes away, `head` or a closed terminal, costs no run and no picture.
+#[test]
+fn output_that_nobody_reads_stops_nothing() {
+    let workbench = Workbench::new(LONG);
+    let script = "set -o pipefail; \"$0\" figures tiny.yaml --jobs 2 --progress plain 2>&1 | true";
+    let mut command = Command::new("bash");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_landscape")]).current_dir(&workbench.folder);
+    assert!(command.status().unwrap().success());
+    assert_eq!(workbench.runs().len(), 4);
+    assert!(workbench.path("plots/tiny.png").is_file());
+}
+
+/// What one engine began and another ended says so.
+#[cfg(feature = "torch")]
+#[test]
+fn a_run_of_two_engines_says_so() {
+    let workbench = Workbench::new(&LONG.replace("random: authors", "random: native"));
+    let child = start(&workbench, &["--engine", "autograd", "--checkpoint-every", "0.01"]);
+    until("a first checkpoint", || has_checkpoint(&workbench));
+    signal(&child, "-TERM");
+    child.wait_with_output().unwrap();
+    let begun = workbench.unfinished().iter().filter(|name| name.ends_with(".checkpoint")).count();
+    let says = format!("{begun} runs were begun by another engine");
+    workbench.landscape(&[&RUN[..], &["--engine", "fused"]].concat()).success().stderr(contains(says));
+    let summaries = workbench.runs().into_iter().map(|run| Summary::read(&run).unwrap());
+    let mixed: Vec<Summary> = summaries.filter(|summary| !summary.earlier.is_empty()).collect();
+    assert_eq!(mixed.len(), begun);
+    for summary in mixed {
+        assert_eq!((summary.provenance.engine.as_str(), summary.earlier.len()), ("fused", 1));
+        assert_eq!((summary.earlier[0].engine.as_str(), summary.resumed), ("autograd", 1));
+    }
 }

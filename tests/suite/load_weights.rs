@@ -63,6 +63,7 @@ fn write_case(folder: &Path, number: usize, settings: &str) -> (PathBuf, f64) {
         runs_in_cohort: 1,
         resumed: 0,
         provenance: Provenance::here("autograd", "cpu"),
+        earlier: vec![],
     };
     let run = write_run(folder, &run, &finished).unwrap();
     let both = StateDict::from_iter([("x1".into(), x1.clone().into_dyn()), ("x2".into(), x2.clone().into_dyn())]);

@@ -1,6 +1,8 @@
 //! Every test that goes through the public face of the crate or through the program, as one binary: linking the crate
 //! takes longer than most of them.
 
+#![allow(clippy::disallowed_macros)] // a test may panic
+
 mod fuzz;
 #[cfg(feature = "torch")]
 mod reference;

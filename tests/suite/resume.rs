@@ -74,7 +74,7 @@ fn in_pieces(specs: &[Arc<RunSpec>], build: Build) -> (Vec<Log>, Vec<StateDict>)
         }
         let snapshots = cohort.snapshots(&*engine).unwrap();
         let saved = runs.iter().zip(logs).zip(snapshots).map(|((run, log), Snapshot { state, generators })| {
-            let progress = Progress::new(run, cohort.epoch(), 0.0, 0, "");
+            let progress = Progress::new(run, cohort.epoch(), 0.0, 0, "", vec![]);
             (Checkpoint { progress, log, state, generators }, &workspace, run)
         });
         Checkpoint::write(saved).unwrap();

@@ -1,0 +1,110 @@
+use std::{fs, sync::LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+/// Where and with what a run was computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    pub engine: String,
+    pub device: String,
+    /// Name of the processor, and its widest vector instructions: both engines take what it has, and round accordingly.
+    #[serde(default)]
+    pub processor: String,
+    pub version: String,
+    pub libtorch: String,
+    /// Commit of the source, if the program was built from a checkout.
+    pub commit: Option<String>,
+    /// Whether the sources had been edited since that commit.
+    #[serde(default)]
+    pub modified: bool,
+    /// Hash of the sources that decide what a run comes to (`build.rs` lists them); empty in older records.
+    #[serde(default)]
+    pub sources: String,
+}
+
+impl Provenance {
+    /// Of this program on this machine.
+    pub fn here(engine: &str, device: &str) -> Self {
+        Self {
+            engine: engine.into(),
+            device: device.into(),
+            processor: processor().into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            libtorch: option_env!("LANDSCAPE_LIBTORCH").unwrap_or("none").into(),
+            commit: option_env!("LANDSCAPE_COMMIT").map(Into::into),
+            modified: option_env!("LANDSCAPE_MODIFIED").is_some(),
+            sources: env!("LANDSCAPE_SOURCES").into(),
+        }
+    }
+
+    /// Whether both compute the same last digits, as far as can be told: another commit of the same sources does, as does
+    /// another device of one kind.
+    pub fn computes_like(&self, other: &Self) -> bool {
+        let kind = |device: &'_ str| device.split(':').next().unwrap_or_default().to_string();
+        let decides =
+            |p: &Self| (p.engine.clone(), kind(&p.device), p.processor.clone(), p.libtorch.clone(), p.sources.clone());
+        decides(self) == decides(other)
+    }
+
+    /// Whether the sources were those of this program. Older records, which do not say, are taken by their commit.
+    pub fn is_of_this_code(&self) -> bool {
+        let here = Self::here(&self.engine, &self.device);
+        match self.sources.as_str() {
+            "" => self.commit.is_some() && self.commit == here.commit && !here.modified,
+            sources => sources == here.sources,
+        }
+    }
+}
+
+/// `AMD EPYC 9B14 96-Core Processor, AVX-512`
+fn processor() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let line = info.lines().find(|line| line.starts_with("model name"));
+        let name = line.and_then(|line| line.split_once(':')).map_or(std::env::consts::ARCH, |(_, name)| name.trim());
+        format!("{name}{}", vectors())
+    });
+    &NAME
+}
+
+fn vectors() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            return ", AVX-512";
+        } else if is_x86_feature_detected!("avx2") {
+            return ", AVX2";
+        }
+    }
+    ""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_decides_the_last_digits() {
+        let here = Provenance::here("fused", "cpu");
+        assert!(here.computes_like(&here) && here.is_of_this_code());
+        assert!(here.computes_like(&Provenance { commit: None, modified: true, ..here.clone() }));
+        let gpu = Provenance { device: "cuda:0".into(), ..here.clone() };
+        assert!(gpu.computes_like(&Provenance { device: "cuda:1".into(), ..here.clone() }));
+        for other in [
+            gpu,
+            Provenance { engine: "autograd".into(), ..here.clone() },
+            Provenance { processor: "abacus".into(), ..here.clone() },
+            Provenance { libtorch: "1.0".into(), ..here.clone() },
+            Provenance { sources: "0".into(), ..here.clone() },
+        ] {
+            assert!(!other.computes_like(&here), "{other:?}");
+        }
+        let older = |commit: Option<&str>| Provenance {
+            sources: String::new(),
+            commit: commit.map(Into::into),
+            ..here.clone()
+        };
+        assert!(!older(None).is_of_this_code() && !older(Some("0123456789ab")).is_of_this_code());
+        assert!(!Provenance { sources: "0".into(), ..here.clone() }.is_of_this_code());
+    }
+}
