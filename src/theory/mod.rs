@@ -12,15 +12,18 @@ mod report;
 pub mod theorem1;
 pub mod theorem2;
 pub mod theorem3;
+mod verdict;
 
 pub use report::{Check, Observation, Report};
+pub use verdict::{Verdict, markdown};
 
-use std::path::Path;
+use std::{fmt::Display, ops::RangeInclusive, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    fault::{Fault, ensure},
     input_error,
     plots::{Dash, LineStyle},
     random::native::Key,
@@ -57,14 +60,51 @@ impl Theorem {
 
 /// Options of a study, as its YAML file gives them: every key, and no other.
 trait Options: DeserializeOwned {
-    /// Fails with an [`InputError`](crate::spec::InputError) for values that make no sense.
-    fn check(&self) -> Result<()>;
+    /// Fails for values that make no sense, naming the key.
+    fn check(&self) -> Result<(), Fault>;
 }
 
 fn read<T: Options>(file: &Path, overrides: &Overrides) -> Result<T> {
-    let (options, _) = read_yaml::<T>(file, overrides)?;
-    options.check().with_context(|| file.display().to_string())?;
+    let (options, lines) = read_yaml::<T>(file, overrides)?;
+    options.check().map_err(|fault| {
+        // A flag sets a list as a whole.
+        let list = fault.path.split('[').next().unwrap_or_default();
+        match overrides.origin(list) {
+            Some(flag) => input_error!("{flag}: {}", fault.message),
+            None => lines.fault(fault, &[""]),
+        }
+    })?;
     Ok(options)
+}
+
+/// A fault unless there are `values` at the key `path` and all of them are valid.
+fn every<T: Display>(path: &str, values: &[T], valid: impl Fn(&T) -> bool, what: &str) -> Result<(), Fault> {
+    ensure(!values.is_empty(), path, || "give at least one value".into())?;
+    match values.iter().position(|value| !valid(value)) {
+        Some(i) => Err(Fault::new(&format!("{path}[{i}]"), format!("{path}: {what}, not {}", values[i]))),
+        None => Ok(()),
+    }
+}
+
+/// A fault unless all of `values` lie in `range`.
+fn within<T: Display + PartialOrd>(path: &str, values: &[T], range: RangeInclusive<T>) -> Result<(), Fault> {
+    let what = format!("must lie between {} and {}", range.start(), range.end());
+    every(path, values, |value| range.contains(value), &what)
+}
+
+/// A fault unless all of `values` are probabilities of something that happens.
+fn probabilities(path: &str, values: &[f64]) -> Result<(), Fault> {
+    every(path, values, |p| *p > 0.0 && *p <= 1.0, "must lie above 0 and not above 1")
+}
+
+/// A fault unless all of `values` are numbers of at least zero.
+fn not_negative(path: &str, values: &[f64]) -> Result<(), Fault> {
+    every(path, values, |value| *value >= 0.0 && value.is_finite(), "must be a number of at least 0")
+}
+
+/// A fault unless `value` is one of `others`, the values of another key.
+fn one_of(path: &str, value: usize, others: &[usize]) -> Result<(), Fault> {
+    ensure(others.contains(&value), path, || format!("must be one of {others:?}, not {value}"))
 }
 
 /// The key of part `part` of the study `name` (eight letters) under a seed.
@@ -76,9 +116,4 @@ fn key(seed: u64, name: &[u8; 8], part: u64) -> Key {
 fn style(index: usize) -> LineStyle {
     const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
     LineStyle::new(index, DASHES[index % DASHES.len()])
-}
-
-/// Fails with an [`InputError`](crate::spec::InputError) unless `valid`.
-fn require(valid: bool, message: &str) -> Result<()> {
-    if valid { Ok(()) } else { Err(input_error!("{message}")) }
 }

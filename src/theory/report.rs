@@ -1,4 +1,5 @@
-//! What a study found: statements with their verdicts, further numbers, and the files written.
+//! What a study found: statements that must hold, further numbers, verdicts on the theorem as printed, and the files
+//! written.
 
 use std::{
     fmt,
@@ -8,6 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::Verdict;
 use crate::{
     logs::tell,
     record::{Table, write_whole},
@@ -85,6 +87,7 @@ pub struct Report {
     pub title: String,
     pub checks: Vec<Check>,
     pub observations: Vec<Observation>,
+    pub verdicts: Vec<Verdict>,
     pub tables: Vec<PathBuf>,
     pub figures: Vec<PathBuf>,
     /// The theorem's name, which starts the name of every file.
@@ -120,7 +123,12 @@ impl Report {
 
     /// Whether every statement holds.
     pub fn holds(&self) -> bool {
-        self.checks.iter().all(|check| check.holds)
+        self.all_hold("")
+    }
+
+    /// Whether every statement holds whose name starts so.
+    pub(super) fn all_hold(&self, start: &str) -> bool {
+        self.checks.iter().filter(|check| check.name.starts_with(start)).all(|check| check.holds)
     }
 
     /// Writes `table` as `<theorem>-<name>.csv`.
@@ -147,7 +155,7 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// An aligned table: the statements, then the observations, then the files.
+    /// An aligned table: the statements, then the observations, the verdicts and the files.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         let measured: Vec<String> = self.checks.iter().map(|check| number(check.measured)).collect();
@@ -167,6 +175,10 @@ impl fmt::Display for Report {
         for Observation { name: what, value } in &self.observations {
             writeln!(f, "  {what:name$}  {value}")?;
         }
+        if !self.verdicts.is_empty() {
+            writeln!(f, "\n  as printed")?;
+        }
+        self.verdicts.iter().try_for_each(|verdict| write!(f, "{verdict}"))?;
         if !self.tables.is_empty() || !self.figures.is_empty() {
             writeln!(f)?;
         }

@@ -67,6 +67,13 @@ static NODES: LazyLock<Vec<f64>> = LazyLock::new(|| {
     (0..=count as i32).map(|k| (LOWEST + STEP * f64::from(k)).exp()).collect()
 });
 
+/// `log E sum_j exp(c_j g_j)`, the expectation inside of the logarithm, and its gradient.
+pub fn log_expected_sum_exp(logits: &[f64], alpha: f64) -> (f64, Array1<f64>) {
+    let kept: Array1<f64> = logits.iter().map(|logit| alpha * logit.exp()).collect();
+    let sum = kept.sum() + (1.0 - alpha) * logits.len() as f64;
+    (sum.ln(), kept / sum)
+}
+
 /// The same as [`expected_log_sum_exp`] by its definition, over all masks: the check of the other, up to a dozen logits.
 pub fn enumerated_log_sum_exp(logits: &[f64], alpha: f64) -> (f64, Array1<f64>) {
     let kept = |mask: usize, j: usize| mask >> j & 1 == 1;

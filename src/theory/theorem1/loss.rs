@@ -3,11 +3,18 @@
 //! With M = I and latents on the standard basis, a masked input is `b e_i`, b Bernoulli(alpha), and its representation
 //! `b r_i` with `r_i` column i of R = ReLU(W). Inner products of representations are therefore masks times entries of
 //! G = R^T R, and both losses are functions of G alone.
+//!
+//! The contrastive loss has two forms. The proof (A.16) takes the expectation over the negatives' masks outside of the
+//! logarithm, as with one negative for each atom. The limit of Eq. 9 for ever more negatives has it inside, and other
+//! minimisers.
 
-use ndarray::{Array2, Zip};
+use ndarray::{Array1, Array2, Zip};
 
-use super::expectation::expected_log_sum_exp;
-use crate::random::{Draws, native::Stream};
+use super::expectation::{expected_log_sum_exp, log_expected_sum_exp};
+use crate::{
+    random::{Draws, native::Stream},
+    theory::columns::normalize_columns,
+};
 
 /// What both losses depend on beside the weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +28,12 @@ pub struct Views {
 /// R = ReLU(W), whose column i represents the i-th atom.
 pub fn representations(weight: &Array2<f64>) -> Array2<f64> {
     weight.mapv(|entry| entry.max(0.0))
+}
+
+/// A gradient by the representations as one by the weight: nothing where ReLU is silent.
+fn where_active(mut gradient: Array2<f64>, weight: &Array2<f64>) -> Array2<f64> {
+    Zip::from(&mut gradient).and(weight).for_each(|slope, &entry| *slope *= f64::from(u8::from(entry > 0.0)));
+    gradient
 }
 
 impl Views {
@@ -39,7 +52,7 @@ impl Views {
         (self.non_contrastive(weight, weight), gradient)
     }
 
-    /// The contrastive loss (Eq. 9) in expectation, with the d atoms as each other's negatives:
+    /// The contrastive loss in expectation as the proof has it (A.16), with the d atoms as each other's negatives:
     /// `mean_i E[-b c_i G_ii / t + log sum_j exp(b c_j G_ij / t)]`, b and c Bernoulli(alpha).
     pub fn contrastive(&self, weight: &Array2<f64>) -> f64 {
         self.contrastive_gradient(weight).0
@@ -48,26 +61,71 @@ impl Views {
     /// [`contrastive`](Self::contrastive) and its gradient; where an entry is zero, the derivative towards smaller ones,
     /// which is zero, as in every library's ReLU.
     pub fn contrastive_gradient(&self, weight: &Array2<f64>) -> (f64, Array2<f64>) {
-        let (value, mut gradient) = self.contrastive_of(&representations(weight));
-        Zip::from(&mut gradient).and(weight).for_each(|slope, &entry| *slope *= f64::from(u8::from(entry > 0.0)));
-        (value, gradient)
+        let (value, gradient) = self.contrastive_of(&representations(weight));
+        (value, where_active(gradient, weight))
     }
 
     /// The contrastive loss as a function of the representations R, `(m, d)`, without negative entries, and its gradient.
     pub fn contrastive_of(&self, representations: &Array2<f64>) -> (f64, Array2<f64>) {
+        self.contrast(representations, expected_log_sum_exp)
+    }
+
+    /// The limit of Eq. 9 for ever more negatives, up to the logarithm of their number over d:
+    /// `mean_i E_b[-b alpha G_ii / t + log sum_j E_c exp(b c_j G_ij / t)]`, and its gradient.
+    pub fn limit_gradient(&self, weight: &Array2<f64>) -> (f64, Array2<f64>) {
+        let (value, gradient) = self.limit_of(&representations(weight));
+        (value, where_active(gradient, weight))
+    }
+
+    /// [`limit_gradient`](Self::limit_gradient) as a function of the representations R.
+    pub fn limit_of(&self, representations: &Array2<f64>) -> (f64, Array2<f64>) {
+        self.contrast(representations, log_expected_sum_exp)
+    }
+
+    /// [`limit_of`](Self::limit_of) with cosine similarities, as the experiments have them: R with columns of unit length.
+    pub fn cosine_limit(&self, weight: &Array2<f64>) -> f64 {
+        let mut representations = representations(weight);
+        normalize_columns(&mut representations);
+        self.limit_of(&representations).0
+    }
+
+    /// A contrastive loss of representations and its gradient, by the mean logarithm of a row of similarities.
+    fn contrast(
+        &self,
+        representations: &Array2<f64>,
+        mean_log: fn(&[f64], f64) -> (f64, Array1<f64>),
+    ) -> (f64, Array2<f64>) {
         let d = representations.ncols();
         let scale = self.alpha / d as f64;
         let similarities = representations.t().dot(representations) / self.temperature;
         let mut value = 0.0;
         let mut by_similarity = Array2::zeros((d, d)); // dL / dG
         for (i, (row, mut slopes)) in similarities.rows().into_iter().zip(by_similarity.rows_mut()).enumerate() {
-            let (expected, shares) = expected_log_sum_exp(&row.to_vec(), self.alpha);
+            let (expected, shares) = mean_log(&row.to_vec(), self.alpha);
             value += (1.0 - self.alpha) * (d as f64).ln() / d as f64 + scale * (expected - self.alpha * row[i]);
             slopes.assign(&shares);
             slopes[i] -= self.alpha;
             slopes *= scale / self.temperature;
         }
         (value, representations.dot(&(&by_similarity + &by_similarity.t())))
+    }
+
+    /// The temperature from which on permutations minimise the [limit](Self::limit_of) of Eq. 9 over U:
+    /// `1 / log((d - alpha) / (1 - alpha))`; zero for alpha = 1.
+    pub fn critical_temperature(&self, d: usize) -> f64 {
+        ((d as f64 - self.alpha) / (1.0 - self.alpha)).ln().recip()
+    }
+
+    /// A minimiser of the [limit](Self::limit_of) of Eq. 9 over U, `(d, d)` with d of at least 2.
+    ///
+    /// The limit grows with every `G_ij`, at least 0. With those at zero, the derivative by `G_ii` vanishes where
+    /// `exp(G_ii / t) = (d - alpha) / (1 - alpha)`. Below the critical temperature that is an inner point, attained by
+    /// columns whose rest is negative: ReLU takes it away.
+    pub fn limit_minimiser(&self, d: usize) -> Array2<f64> {
+        let overlap = (self.temperature / self.critical_temperature(d)).min(1.0);
+        let mut weight = Array2::from_diag_elem(d, overlap.sqrt());
+        (0..d).for_each(|j| weight[[(j + 1) % d, j]] = -(1.0 - overlap).sqrt());
+        weight
     }
 
     /// The contrastive loss of a permutation matrix, its minimum over U: `G = I`.
@@ -202,6 +260,8 @@ mod tests {
             let weight = signed(d, 11);
             let (_, gradient) = VIEWS.contrastive_gradient(&weight);
             assert!(frobenius(&(gradient - differences(&weight, |w| VIEWS.contrastive(w)))) < 1e-9);
+            let (_, gradient) = VIEWS.limit_gradient(&weight);
+            assert!(frobenius(&(gradient - differences(&weight, |w| VIEWS.limit_gradient(w).0))) < 1e-9);
             let (_, gradient) = VIEWS.non_contrastive_gradient(&weight);
             assert!(frobenius(&(gradient - differences(&weight, |w| VIEWS.non_contrastive(w, w)))) < 1e-9);
         }
@@ -220,6 +280,81 @@ mod tests {
         let mut flipped = Array2::eye(4);
         flipped[[1, 1]] = -1.0;
         assert!(VIEWS.contrastive(&flipped) > minimum + 0.01);
+    }
+
+    #[test]
+    fn in_one_dimension_the_proofs_form_has_another_minimiser() {
+        let one = |sign: f64| Array2::from_elem((1, 1), sign);
+        close(VIEWS.contrastive(&one(1.0)), VIEWS.contrastive(&one(-1.0)), 1e-15);
+    }
+
+    /// Eq. 9 on samples: the mean over anchors of its value with so many negatives, with its standard error.
+    fn sampled_with_negatives(views: Views, weight: &Array2<f64>, anchors: usize, negatives: usize) -> (f64, f64) {
+        let similarities = representations(weight).t().dot(&representations(weight)) / views.temperature;
+        let (mut draws, d) = (Key::from_seed(21).stream(), weight.ncols());
+        let values: Vec<f64> = (0..anchors)
+            .map(|_| {
+                let i = draws.below(d);
+                let anchor = draws.uniform() < views.alpha;
+                let mut logit = |j: usize| {
+                    if draws.uniform() < views.alpha && anchor { similarities[[i, j]] } else { 0.0 }
+                };
+                let positive = logit(i);
+                // Every atom as often as every other.
+                let sum: f64 = (0..negatives).map(|k| logit(k % d).exp()).sum();
+                ((sum + positive.exp()) * d as f64 / negatives as f64).ln() - positive
+            })
+            .collect();
+        let mean = values.iter().sum::<f64>() / anchors as f64;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (anchors - 1) as f64;
+        (mean, (variance / anchors as f64).sqrt())
+    }
+
+    #[test]
+    fn with_ever_more_negatives_equation_9_tends_to_the_limit() {
+        for (weight, seed) in [(signed(3, 1), 1), (Array2::eye(3), 2)] {
+            let (mean, error) = sampled_with_negatives(VIEWS, &weight, 3000, 3000);
+            let limit = VIEWS.limit_gradient(&weight).0;
+            assert!((mean - limit).abs() < 4.0 * error + 0.002 && error < 0.02, "{seed}: {mean}, {limit}, {error}");
+            let proof = VIEWS.contrastive(&weight);
+            assert!(seed == 1 || (mean - proof).abs() > 0.02, "{seed}: {mean}, not the proof's form, {proof}");
+        }
+    }
+
+    #[test]
+    fn below_the_critical_temperature_the_limit_prefers_other_matrices() {
+        // d = 3, alpha = 1/2: 1 / ln 5.
+        let views = |temperature| Views { alpha: 0.5, temperature };
+        assert!((views(1.0).critical_temperature(3) - 0.621_334_934_559_612).abs() < 1e-14);
+        let permuted = |temperature| views(temperature).limit_of(&Array2::eye(3)).0;
+        let counterexample = views(0.2).limit_minimiser(3);
+        let least = views(0.2).limit_gradient(&counterexample).0;
+        // By hand: at the minimum exp(G_ii / t) = 5, at a permutation e^5.
+        let (half_ln_3, ln_5) = (3f64.ln() / 2.0, 5f64.ln());
+        close(least, half_ln_3 + ln_5 / 4.0, 1e-14);
+        close(permuted(0.2), half_ln_3 - 1.25 + (2.5 + 5f64.exp() / 2.0).ln() / 2.0, 1e-14);
+        assert!((least - 0.9517).abs() < 1e-4 && (permuted(0.2) - 1.4693).abs() < 1e-3, "{least}, {}", permuted(0.2));
+        close(counterexample[[0, 0]], (0.2 * ln_5).sqrt(), 1e-15);
+        assert!(counterexample[[1, 0]] < -0.8);
+        assert!(counterexample.columns().into_iter().all(|column| (column.dot(&column) - 1.0).abs() < 1e-15));
+        for temperature in [0.62, 0.63] {
+            let least = views(temperature).limit_gradient(&views(temperature).limit_minimiser(3)).0;
+            let below = least < permuted(temperature) - 1e-9;
+            assert_eq!(below, temperature < 0.6213, "{temperature}: {least} and {}", permuted(temperature));
+            for seed in 0..200 {
+                assert!(views(temperature).limit_gradient(&signed(3, seed)).0 > least, "nothing is lower");
+            }
+        }
+    }
+
+    #[test]
+    fn with_cosine_similarities_signs_do_not_matter_at_any_temperature() {
+        let mut weight = Array2::eye(4) * 0.6;
+        (0..4).for_each(|j| weight[[(j + 1) % 4, j]] = -0.8);
+        for temperature in [0.05, 1.0, 5.0] {
+            let views = Views { temperature, ..VIEWS };
+            close(views.cosine_limit(&weight), views.cosine_limit(&Array2::eye(4)), 1e-14);
+        }
     }
 
     #[test]

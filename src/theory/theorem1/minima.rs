@@ -94,6 +94,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
         "dead_atoms",
         "merged_pairs",
         "smallest_slope",
+        "smallest_entering_curvature",
         "smallest_wasting_curvature",
         "smallest_hessian_eigenvalue",
     ]);
@@ -103,7 +104,9 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
             let distance = if m == d { nearest_permutation(&end.weight).distance } else { f64::NAN };
             let (dead, merged) = dead_and_merged(&end.weight);
             let what: [&dyn Display; 7] = [&label, &m, &d, &i, &kind.name(), &end.steps, excess];
-            table.push(&[&what[..], &[&distance, &dead, &merged, &s.slope, &s.wasting, &s.curvature]].concat());
+            table.push(
+                &[&what[..], &[&distance, &dead, &merged, &s.slope, &s.entering, &s.wasting, &s.curvature]].concat(),
+            );
         }
     };
     for (setting, by_dimension) in settings.iter().zip(&found) {

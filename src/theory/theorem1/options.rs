@@ -1,4 +1,3 @@
-use anyhow::Result;
 use serde::Deserialize;
 
 use super::{
@@ -7,8 +6,9 @@ use super::{
     loss::Views,
 };
 use crate::{
+    fault::{Fault, ensure, positive},
     random::native::Key,
-    theory::{key, require},
+    theory::{every, key, one_of, within},
 };
 
 /// What to study. Every key must be given: `experiments/theory/theorem1.yaml` says what they mean.
@@ -25,6 +25,8 @@ pub struct Options {
     pub optima: Optima,
     pub descent: Descents,
     pub neurons: Neurons,
+    pub limit: Limit,
+    pub arcs: Arcs,
     pub spectra: Spectra,
     pub paths: Paths,
     pub slice: Slice,
@@ -102,6 +104,25 @@ pub struct Neurons {
     pub starts: usize,
 }
 
+/// Eq. 9 with ever more negatives, on either side of the temperature at which its minimisers change.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    pub dimensions: Vec<usize>,
+    pub temperatures: Vec<f64>,
+    /// Descents from signed starts, for each dimension and temperature.
+    pub starts: usize,
+}
+
+/// The flat arcs of local minima: two atoms share a neuron while a third turns between two.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arcs {
+    pub dimension: usize,
+    /// Steps from one end of the arc to the other.
+    pub points: usize,
+}
+
 /// Hessians at points with a name.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,25 +151,53 @@ pub struct Slice {
     pub points: usize,
 }
 
+/// The largest dimension of a study: beyond it, it takes days.
+const LARGEST: usize = 256;
+/// Counts of matrices, starts and points, at most.
+const MANY: usize = 1_000_000;
+
 impl crate::theory::Options for Options {
-    fn check(&self) -> Result<()> {
-        require((MIN_ALPHA..=1.0).contains(&self.alpha), "alpha must lie between 0.01 and 1")?;
-        let temperatures = self.descent.settings.iter().map(|setting| setting.temperature).chain([self.temperature]);
-        let valid = |t: f64| t >= 1.0 / MAX_LOGIT && t.is_finite();
-        require(temperatures.into_iter().all(valid), "a temperature must be at least 1/300")?;
-        let dimensions = [&self.optima.dimensions, &self.descent.dimensions, &self.witnesses.sampled];
-        require(dimensions.into_iter().flatten().all(|&d| d >= 2), "dimensions must be at least 2")?;
-        require(self.spectra.dimensions.iter().all(|&d| d >= 3), "spectra need dimensions of at least 3")?;
-        require(
-            self.witnesses.enumerated.iter().all(|d| (1..=16).contains(d)),
-            "masks are enumerated for d = 1 to 16",
-        )?;
-        require(self.witnesses.samples >= 2, "at least 2 samples are needed")?;
-        require(!self.descent.settings.is_empty(), "descents need at least one setting")?;
-        require(self.neurons.neurons.iter().all(|&m| m >= self.neurons.dimension), "fewer neurons than atoms")?;
-        require(self.paths.points >= 2 && self.slice.points >= 2, "paths and slices need at least 2 points")?;
-        require(self.paths.dimension >= 2 && self.slice.dimension >= 2, "paths and slices need d of at least 2")
+    fn check(&self) -> Result<(), Fault> {
+        let Self { witnesses, optima, descent, neurons, limit, arcs, spectra, paths, slice, .. } = self;
+        within("alpha", &[self.alpha], MIN_ALPHA..=1.0)?;
+        temperatures("temperature", &[self.temperature])?;
+        within("witnesses.enumerated", &witnesses.enumerated, 1..=16)?;
+        within("witnesses.sampled", &witnesses.sampled, 2..=LARGEST)?;
+        within("witnesses.samples", &[witnesses.samples], 2..=MANY)?;
+        within("optima.dimensions", &optima.dimensions, 2..=LARGEST)?;
+        within("optima.matrices", &[optima.matrices], 1..=MANY)?;
+        within("descent.dimensions", &descent.dimensions, 2..=LARGEST)?;
+        within("descent.starts", &[descent.starts], 1..=MANY)?;
+        ensure(!descent.settings.is_empty(), "descent.settings", || "give at least one setting".into())?;
+        for (i, setting) in descent.settings.iter().enumerate() {
+            temperatures(&format!("descent.settings[{i}].temperature"), &[setting.temperature])?;
+        }
+        positive("descent.rate", descent.rate)?;
+        positive("descent.tolerance", descent.tolerance)?;
+        within("descent.max_steps", &[descent.max_steps], 1..=100 * MANY)?;
+        one_of("descent.drawn", descent.drawn, &descent.dimensions)?;
+        within("neurons.dimension", &[neurons.dimension], 2..=LARGEST)?;
+        within("neurons.neurons", &neurons.neurons, neurons.dimension..=LARGEST)?;
+        within("neurons.starts", &[neurons.starts], 1..=MANY)?;
+        within("limit.dimensions", &limit.dimensions, 2..=LARGEST)?;
+        temperatures("limit.temperatures", &limit.temperatures)?;
+        within("limit.starts", &[limit.starts], 1..=MANY)?;
+        within("arcs.dimension", &[arcs.dimension], 3..=LARGEST)?;
+        within("arcs.points", &[arcs.points], 2..=MANY)?;
+        within("spectra.dimensions", &spectra.dimensions, 3..=24)?; // Hessians have d^4 entries.
+        one_of("spectra.drawn", spectra.drawn, &spectra.dimensions)?;
+        within("paths.dimension", &[paths.dimension], 2..=LARGEST)?;
+        within("paths.paths", &[paths.paths], 1..=MANY)?;
+        within("paths.points", &[paths.points], 2..=MANY)?;
+        within("slice.dimension", &[slice.dimension], 2..=LARGEST)?;
+        within("slice.points", &[slice.points], 2..=10_000)
     }
+}
+
+/// A fault unless exponentials of similarities over all temperatures are numbers.
+fn temperatures(path: &str, values: &[f64]) -> Result<(), Fault> {
+    let valid = |t: &f64| *t >= 1.0 / MAX_LOGIT && t.is_finite();
+    every(path, values, valid, "a temperature must be a number of at least 1/300")
 }
 
 impl Options {

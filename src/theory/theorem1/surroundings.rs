@@ -17,11 +17,14 @@ const NEAR: f64 = 1e-5;
 /// How a loss rises around a point of U: whether the point is a local minimum.
 ///
 /// ReLU gives the loss corners wherever an entry is zero, so that a Hessian alone does not decide. Around a point with
-/// entries at zero there are three ways to go, and to second order they do not mix.
+/// entries at zero there are three ways to go, and to second order they do not mix, unless there is a zero entry that
+/// costs no slope: then each of these is tried by itself, which may show a saddle but not a minimum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Surroundings {
     /// The smallest slope towards making one of the zero entries positive.
     pub slope: f64,
+    /// The smallest curvature towards making one of them positive that costs no slope; infinite if all do.
+    pub entering: f64,
     /// The smallest curvature towards making one of them negative, which shortens the column's representation.
     pub wasting: f64,
     /// The smallest eigenvalue of the Hessian on the tangent space, among the directions that leave the zero entries at
@@ -43,8 +46,11 @@ impl Surroundings {
         let reward = (&slopes * &representations(&weight)).sum_axis(Axis(0));
         let cornered = zero.columns().into_iter().map(|column| column.iter().any(|&zero| zero));
         let wasting = cornered.zip(&reward).filter(|(any, _)| *any).map(|(_, reward)| -reward);
+        let free = zero.indexed_iter().filter(|(place, zero)| **zero && slopes[*place].abs() < NEAR);
+        let entering = free.map(|(place, _)| entering(&weight, place, by_representation));
         Self {
             slope,
+            entering: entering.fold(f64::INFINITY, f64::min),
             wasting: wasting.fold(f64::INFINITY, f64::min),
             curvature: curvature(&weight, key, by_representation),
         }
@@ -52,8 +58,29 @@ impl Surroundings {
 
     /// Whether no way goes down, as far as numbers tell.
     pub fn is_minimum(&self) -> bool {
-        self.slope > -NEAR && self.wasting > -NEAR && self.curvature > -NEAR
+        self.slope > -NEAR && self.entering > -NEAR && self.wasting > -NEAR && self.curvature > -NEAR
     }
+}
+
+/// The curvature towards making the zero entry at `place` positive, by the change of the slope on the way.
+fn entering(
+    weight: &Array2<f64>,
+    (row, column): (usize, usize),
+    by_representation: &dyn Fn(&Array2<f64>) -> Array2<f64>,
+) -> f64 {
+    const ANGLE: f64 = 1e-3;
+    let slope = |angle: f64| {
+        let mut moved = weight.clone();
+        let mut ahead = weight.column(column).to_owned() * -angle.sin();
+        ahead[row] = angle.cos();
+        moved.column_mut(column).mapv_inplace(|entry| entry * angle.cos());
+        moved[[row, column]] = angle.sin();
+        // Entries that ReLU takes away do not count.
+        let gradient = by_representation(&representations(&moved));
+        let along = gradient.column(column).into_iter().zip(&ahead).zip(moved.column(column));
+        along.filter(|(_, entry)| **entry >= 0.0).map(|((slope, ahead), _)| slope * ahead).sum::<f64>()
+    };
+    (slope(ANGLE) - slope(0.0)) / ANGLE
 }
 
 /// The smallest eigenvalue of the Riemannian Hessian among directions that keep zero entries at zero; its columns of the
@@ -129,11 +156,18 @@ pub fn dead_and_merged(weight: &Array2<f64>) -> (usize, usize) {
 /// A matrix of U in which atoms 0 and 1 share neuron 0 while atom 2 keeps both neurons 1 and 2 busy: a local minimum of
 /// the contrastive loss that is no permutation. For `d >= 3`.
 pub fn merged_pair(d: usize) -> Array2<f64> {
+    on_arc(d, std::f64::consts::FRAC_PI_4)
+}
+
+/// The same with atom 2 turned between its neurons: wholly on neuron 1 at angle 0, on neuron 2 at a right angle. All of them
+/// have the same loss, an arc.
+pub fn on_arc(d: usize, angle: f64) -> Array2<f64> {
     let mut weight = Array2::eye(d);
     weight[[1, 1]] = 0.0;
     weight[[0, 1]] = 1.0;
-    weight[[1, 2]] = 1.0;
-    with_unit_columns(weight)
+    weight[[1, 2]] = angle.cos();
+    weight[[2, 2]] = angle.sin();
+    weight
 }
 
 #[cfg(test)]
@@ -179,6 +213,32 @@ mod tests {
             assert!(!around(&collapsed(d)).is_minimum());
             assert!(smallest_rise(&collapsed(d), 1e-3) < 0.0);
         }
+    }
+
+    #[test]
+    fn an_arc_of_minima_ends_in_saddles_of_the_same_loss() {
+        let d = 4;
+        for share in [0.1, 0.4, 0.9] {
+            let inside = on_arc(d, share * std::f64::consts::FRAC_PI_2);
+            assert!(around(&inside).is_minimum(), "{:?}", around(&inside));
+            assert!((VIEWS.contrastive(&inside) - VIEWS.contrastive(&merged_pair(d))).abs() < 1e-14);
+        }
+        for angle in [0.0, std::f64::consts::FRAC_PI_2] {
+            let end = on_arc(d, angle);
+            let at_end = around(&end);
+            assert!((VIEWS.contrastive(&end) - VIEWS.contrastive(&merged_pair(d))).abs() < 1e-14);
+            assert!(!at_end.is_minimum() && at_end.slope.abs() < 1e-12 && at_end.entering < -1e-3, "{at_end:?}");
+        }
+        // The way down leads to a permutation without a rise: atom 1 moves to the idle neuron.
+        let on_the_way = |angle: f64| {
+            let mut weight = on_arc(d, 0.0);
+            weight[[0, 1]] = angle.cos();
+            weight[[2, 1]] = angle.sin();
+            VIEWS.contrastive(&weight)
+        };
+        let losses: Vec<f64> = (0..=90).map(|degrees| on_the_way(f64::from(degrees).to_radians())).collect();
+        assert!(losses.windows(2).all(|pair| pair[1] < pair[0] + 1e-15));
+        assert!((losses[90] - VIEWS.contrastive_minimum(d)).abs() < 1e-14);
     }
 
     #[test]

@@ -109,11 +109,31 @@ impl Encoders {
         self.online = online;
     }
 
+    /// A step of both at once down the linear loss with the penalty `(1 - lambda) / 2 (|W^o|^2 + |W^t|^2)` in it (Eq. 13):
+    /// the rate multiplies the penalty's gradient too.
+    pub fn descend(&mut self, moment: &Array2<f64>, Step { rate, decay }: Step) {
+        let by_online = &self.online * (1.0 - decay) - self.target.dot(&moment.t()) * 2.0;
+        let by_target = &self.target * (1.0 - decay) - self.online.dot(moment) * 2.0;
+        self.online.scaled_add(-rate, &by_online);
+        self.target.scaled_add(-rate, &by_target);
+    }
+
     /// The same step in turns: the target follows the online encoder that has already moved.
     pub fn step_in_turns(&mut self, moment: &Array2<f64>, Step { rate, decay }: Step) {
         self.online = &self.online * decay + self.target.dot(&moment.t()) * (2.0 * rate);
         self.target = &self.target * decay + self.online.dot(moment) * (2.0 * rate);
     }
+}
+
+/// C2 as Theorem 2 prints it, `sum_j c_j prod_{i >= j} (lambda - c_i) prod_{k < j} (lambda + c_k)`: wrong from the first
+/// step on, since the step that mixes the encoders by `c_j` is not also one that multiplies by `lambda - c_j`.
+pub fn printed_sum_coefficient(decay: f64, mixing: &[f64]) -> f64 {
+    let term = |(j, c): (usize, &f64)| {
+        let after: f64 = mixing[j..].iter().map(|c| decay - c).product();
+        let before: f64 = mixing[..j].iter().map(|c| decay + c).product();
+        c * after * before
+    };
+    mixing.iter().enumerate().map(term).sum()
 }
 
 /// The coefficients of Theorem 2 after some steps.
@@ -263,6 +283,42 @@ mod tests {
             assert!((start.online[place] - 0.1 * slope(true) - moved.online[place]).abs() < 1e-9);
             assert!((start.target[place] - 0.1 * slope(false) - moved.target[place]).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn descent_on_the_penalised_loss_follows_its_gradient() {
+        let source = source(3, 2, 0.0);
+        let start = Encoders { online: gaussian((2, 3), 7), target: gaussian((2, 3), 8) };
+        let mut moved = start.clone();
+        moved.descend(&source.moment(), Step { rate: 0.1, decay: 0.7 });
+        let loss = |online: &Array2<f64>| {
+            let squares = frobenius(online).powi(2) + frobenius(&start.target).powi(2);
+            brute_force(&source, online, &start.target) + 0.3 / 2.0 * squares
+        };
+        let nudged = |by: f64| {
+            let mut online = start.online.clone();
+            online[[1, 2]] += by;
+            loss(&online)
+        };
+        let slope = (nudged(1e-5) - nudged(-1e-5)) / 2e-5;
+        assert!((start.online[[1, 2]] - 0.1 * slope - moved.online[[1, 2]]).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_printed_coefficient_is_wrong_from_the_first_step_on() {
+        let (decay, mixing) = (0.9, [0.02, 0.06, 0.04]);
+        let mut closed = ClosedForm::default();
+        for ((t, c), (printed, true_one)) in
+            mixing.iter().enumerate().zip([(0.0176, 0.02), (0.061_152, 0.072), (0.082_972_8, 0.0972)])
+        {
+            closed.advance(decay, *c);
+            assert!((printed_sum_coefficient(decay, &mixing[..=t]) - printed).abs() < 1e-12);
+            assert!(((closed.sum - closed.difference) / 2.0 - true_one).abs() < 1e-4);
+        }
+        // By hand: (0.92 * 0.96 - 0.88 * 0.84) / 2.
+        let mut two = ClosedForm::default();
+        mixing[..2].iter().for_each(|c| two.advance(decay, *c));
+        assert!(((two.sum - two.difference) / 2.0 - 0.072).abs() < 1e-15);
     }
 
     #[test]

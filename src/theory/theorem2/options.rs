@@ -1,4 +1,3 @@
-use anyhow::Result;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -8,9 +7,10 @@ use super::{
     dynamics::{Encoders, Source, Swing},
 };
 use crate::{
+    fault::{Fault, ensure, positive},
     linalg::orthonormal_columns,
     random::{Draws, native::Key},
-    theory::{key, require},
+    theory::{key, not_negative, probabilities, within},
 };
 
 /// What to study. Every key must be given: `experiments/theory/theorem2.yaml` says what they mean.
@@ -27,10 +27,22 @@ pub struct Options {
     pub sparsity: f64,
     /// Random starts of every curve.
     pub starts: usize,
+    pub coefficients: Coefficients,
     pub population: Population,
     pub stochastic: Stochastic,
     pub rates: Rates,
     pub corollary: Corollary,
+}
+
+/// The coefficients that the theorem prints, against descent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coefficients {
+    pub decay: f64,
+    /// c of every step.
+    pub mixing: Vec<f64>,
+    /// Learning rate of gradient descent on the loss with its penalty (Eq. 13).
+    pub rate: f64,
 }
 
 /// Expected gradient descent against the closed form.
@@ -83,17 +95,48 @@ pub struct Corollary {
     pub decay: f64,
 }
 
+/// Sizes, starts and steps, at most.
+const MANY: usize = 10_000_000;
+
 impl crate::theory::Options for Options {
-    fn check(&self) -> Result<()> {
-        let Self { p, d, m, .. } = *self;
-        require(d >= 2 && p >= d && m >= d, "d must be at least 2, and p and m at least d")?;
-        require(self.alpha > 0.0 && self.alpha <= 1.0, "alpha must lie above 0 and not above 1")?;
-        require(self.sparsity > 0.0 && self.sparsity <= 1.0, "the sparsity must lie above 0 and not above 1")?;
-        require(self.starts >= 1, "at least one start is needed")?;
-        require(self.stochastic.sizes.iter().all(|&size| size >= 1), "sizes must be at least 1")?;
-        require(self.stochastic.sizes.len() >= 2, "a slope needs at least two sizes")?;
-        require(self.population.steps >= 1 && self.corollary.steps >= 1, "at least one step is needed")?;
-        require((0.0..1.0).contains(&self.rates.decay), "the decay of `rates` must lie below 1")
+    fn check(&self) -> Result<(), Fault> {
+        let Self { p, d, m, coefficients, population, stochastic, rates, corollary, .. } = self;
+        within("d", &[*d], 2..=4096)?;
+        ensure(p >= d, "p", || format!("must be at least d = {d}, not {p}"))?;
+        ensure(m >= d, "m", || format!("must be at least d = {d}, not {m}"))?;
+        within("p", &[*p], 2..=4096)?;
+        within("m", &[*m], 2..=4096)?;
+        probabilities("alpha", &[self.alpha])?;
+        probabilities("sparsity", &[self.sparsity])?;
+        within("starts", &[self.starts], 1..=MANY)?;
+        not_negative("coefficients.decay", &[coefficients.decay])?;
+        not_negative("coefficients.mixing", &coefficients.mixing)?;
+        positive("coefficients.rate", coefficients.rate)?;
+        within("population.steps", &[population.steps], 1..=MANY)?;
+        ensure(!population.schedules.is_empty(), "population.schedules", || "give at least one schedule".into())?;
+        for (i, schedule) in population.schedules.iter().enumerate() {
+            not_negative(&format!("population.schedules[{i}].noise"), &[schedule.noise])?;
+            for (name, Swing { from, to, period }) in [("rate", schedule.rate), ("decay", schedule.decay)] {
+                let path = format!("population.schedules[{i}].{name}");
+                not_negative(&format!("{path}.from"), &[from])?;
+                not_negative(&format!("{path}.to"), &[to])?;
+                positive(&format!("{path}.period"), period)?;
+            }
+        }
+        within("stochastic.steps", &[stochastic.steps], 1..=MANY)?;
+        not_negative("stochastic.rate", &[stochastic.rate])?;
+        not_negative("stochastic.decay", &[stochastic.decay])?;
+        not_negative("stochastic.noise", &[stochastic.noise])?;
+        within("stochastic.sizes", &stochastic.sizes, 1..=MANY)?;
+        ensure(stochastic.sizes.len() >= 2, "stochastic.sizes", || "a slope needs at least two sizes".into())?;
+        within("rates.steps", &[rates.steps], 2..=MANY)?;
+        ensure((0.0..1.0).contains(&rates.decay), "rates.decay", || {
+            format!("must be at least 0 and below 1, not {}", rates.decay)
+        })?;
+        not_negative("rates.ratios", &rates.ratios)?;
+        within("corollary.steps", &[corollary.steps], 1..=MANY)?;
+        not_negative("corollary.rate", &[corollary.rate])?;
+        not_negative("corollary.decay", &[corollary.decay])
     }
 }
 

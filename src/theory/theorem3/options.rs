@@ -1,4 +1,3 @@
-use anyhow::Result;
 use serde::Deserialize;
 
 use super::{
@@ -7,8 +6,9 @@ use super::{
     expectation::Source,
 };
 use crate::{
+    fault::{Fault, ensure, positive},
     random::native::Key,
-    theory::{key, require},
+    theory::{every, key, not_negative, probabilities, within},
 };
 
 /// What to study. Every key must be given: `experiments/theory/theorem3.yaml` says what they mean.
@@ -31,6 +31,7 @@ pub struct Options {
     /// Random warm starts of every point.
     pub starts: usize,
     pub inside: Inside,
+    pub hypothesis: Hypothesis,
     pub convergence: Convergence,
     pub sweeps: Sweeps,
     pub contraction: Contraction,
@@ -44,6 +45,16 @@ pub struct Inside {
     pub dimensions: Vec<usize>,
     /// Two-point noise, in the smallest of the dimensions.
     pub noise: f64,
+}
+
+/// Settings that fulfil all assumptions, on either side of the hypothesis that the theorem lacks: every combination.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hypothesis {
+    pub dimension: usize,
+    pub alphas: Vec<f64>,
+    pub sparsities: Vec<f64>,
+    pub biases: Vec<f64>,
 }
 
 /// Distances against steps, with a rate so small that the turns can be seen.
@@ -119,44 +130,66 @@ pub struct Samples {
     pub sizes_of_levels: Vec<usize>,
 }
 
+/// Starts, steps and samples, at most.
+const MANY: usize = 10_000_000;
+
 impl crate::theory::Options for Options {
-    fn check(&self) -> Result<()> {
-        let dimensions =
-            self.inside.dimensions.iter().chain(&self.convergence.dimensions).chain(&self.sweeps.dimensions);
-        let dimensions = dimensions.chain([&self.convergence.dimension, &self.contraction.dimension]);
-        require(
-            dimensions.into_iter().all(|d| (2..=9).contains(d)),
-            "dimensions must lie between 2 and 9: there are 3^d views",
+    fn check(&self) -> Result<(), Fault> {
+        let Self { inside, hypothesis, convergence, sweeps, contraction, samples, .. } = self;
+        // There are 3^d views without noise, and 7^d with it.
+        let (views, noisy_views) = (2..=9, 2..=5);
+        probabilities("alpha", &[self.alpha])?;
+        probabilities("sparsity", &[self.sparsity])?;
+        not_negative("bias", &[self.bias])?;
+        positive("rate", self.rate)?;
+        within("turn", &[self.turn], 1..=MANY)?;
+        within("rounds", &[self.rounds], 1..=MANY)?;
+        within("starts", &[self.starts], 1..=MANY)?;
+        within("inside.dimensions", &inside.dimensions, views.clone())?;
+        not_negative("inside.noise", &[inside.noise])?;
+        ensure(inside.dimensions.iter().any(|d| noisy_views.contains(d)), "inside.dimensions", || {
+            format!("needs one of at most {} for the noise", noisy_views.end())
+        })?;
+        within("hypothesis.dimension", &[hypothesis.dimension], views.clone())?;
+        probabilities("hypothesis.alphas", &hypothesis.alphas)?;
+        probabilities("hypothesis.sparsities", &hypothesis.sparsities)?;
+        not_negative("hypothesis.biases", &hypothesis.biases)?;
+        positive("convergence.rate", convergence.rate)?;
+        within("convergence.turn", &[convergence.turn], 1..=MANY)?;
+        within("convergence.rounds", &[convergence.rounds], 1..=MANY)?;
+        within("convergence.starts", &[convergence.starts], 1..=MANY)?;
+        within("convergence.dimension", &[convergence.dimension], views.clone())?;
+        within("convergence.dimensions", &convergence.dimensions, views.clone())?;
+        probabilities("convergence.sparsities", &convergence.sparsities)?;
+        not_negative("convergence.biases", &convergence.biases)?;
+        every(
+            "sweeps.radii",
+            &sweeps.radii,
+            |radius| *radius > 0.0 && radius.is_finite(),
+            "must be a positive number",
         )?;
-        require(
-            (2..=5).contains(&self.sweeps.dimension_of_noises),
-            "dimension_of_noises must lie between 2 and 5: there are 7^d views",
-        )?;
-        require(
-            self.inside.dimensions.iter().min().is_some_and(|d| *d <= 5),
-            "inside needs a dimension of at most 5 for its noise",
-        )?;
-        require(
-            self.contraction.dimension <= 5,
-            "the dimension of `contraction` must be at most 5: there are 7^d views",
-        )?;
-        let probabilities =
-            self.sweeps.alphas.iter().chain(&self.sweeps.sparsities_of_alphas).chain(&self.convergence.sparsities);
-        let probabilities =
-            probabilities.chain([&self.alpha, &self.sparsity, &self.contraction.alpha, &self.contraction.sparsity]);
-        require(
-            probabilities.into_iter().all(|p| *p > 0.0 && *p <= 1.0),
-            "alpha and sparsity must lie above 0 and not above 1",
-        )?;
-        let biases = self.sweeps.biases.iter().chain(&self.convergence.biases).chain([&self.bias]);
-        require(biases.into_iter().all(|b| *b >= 0.0), "a bias must not be negative")?;
-        require(!self.sweeps.dimensions.is_empty(), "sweeps need at least one dimension")?;
-        require(
-            self.starts >= 1 && self.convergence.starts >= 1 && self.samples.starts >= 1,
-            "at least one start is needed",
-        )?;
-        require(self.turn >= 1 && self.convergence.turn >= 1, "a turn has at least one step")?;
-        require(self.samples.sizes.len() >= 2, "a slope needs at least two sizes")
+        within("sweeps.dimensions", &sweeps.dimensions, views)?;
+        not_negative("sweeps.biases", &sweeps.biases)?;
+        not_negative("sweeps.radii_of_biases", &sweeps.radii_of_biases)?;
+        not_negative("sweeps.noises", &sweeps.noises)?;
+        not_negative("sweeps.biases_of_noises", &sweeps.biases_of_noises)?;
+        within("sweeps.dimension_of_noises", &[sweeps.dimension_of_noises], noisy_views.clone())?;
+        probabilities("sweeps.alphas", &sweeps.alphas)?;
+        probabilities("sweeps.sparsities_of_alphas", &sweeps.sparsities_of_alphas)?;
+        ensure(!sweeps.variants.is_empty(), "sweeps.variants", || "give at least one variant".into())?;
+        within("contraction.dimension", &[contraction.dimension], noisy_views)?;
+        probabilities("contraction.alpha", &[contraction.alpha])?;
+        probabilities("contraction.sparsity", &[contraction.sparsity])?;
+        not_negative("contraction.noise", &[contraction.noise])?;
+        not_negative("contraction.biases", &contraction.biases)?;
+        within("samples.dimension", &[samples.dimension], 2..=4096)?;
+        within("samples.sizes", &samples.sizes, 1..=MANY)?;
+        ensure(samples.sizes.len() >= 2, "samples.sizes", || "a slope needs at least two sizes".into())?;
+        within("samples.starts", &[samples.starts], 1..=MANY)?;
+        within("samples.rounds", &[samples.rounds], 1..=MANY)?;
+        not_negative("samples.noises", &samples.noises)?;
+        not_negative("samples.levels", &samples.levels)?;
+        within("samples.sizes_of_levels", &samples.sizes_of_levels, 1..=MANY)
     }
 }
 
