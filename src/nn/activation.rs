@@ -11,7 +11,17 @@ pub fn activate(activation: Activation, x: &Tensor, b: Option<&Tensor>) -> Tenso
     match activation {
         Activation::Identity => x.shallow_clone(),
         Activation::Relu => x.relu(),
-        Activation::Srelu => (x - b()).relu() - (-x - b()).relu(),
+        Activation::Srelu => srelu(x, &b()),
         Activation::SymRelu => x.relu() - (b() * 2.0 - x).relu(),
     }
+}
+
+/// `ReLU(x - b) - ReLU(-x - b)`, as `x (above + below) - b (above - below)` with the indicators of the two halves. Under a
+/// negative threshold both are active where a view is wholly masked, and the loss's gradient at a representation of
+/// length zero is as large as its smallest length is small: through two ReLUs, two sums of 1e11 would have to cancel in
+/// the threshold's gradient. Here they never arise.
+fn srelu(x: &Tensor, b: &Tensor) -> Tensor {
+    let above = (x - b).gt(0.0).to_kind(x.kind());
+    let below = (x + b).lt(0.0).to_kind(x.kind());
+    x * (&above + &below) - b * (above - below)
 }

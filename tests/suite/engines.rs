@@ -15,7 +15,7 @@ use contrastive_landscape::{
 ///
 /// No p is so small that a view is masked out wholly. There the authors' SymReLU gives a representation of zero, unit
 /// norm divides by 1e-12, and two parts of the bias's gradient of opposite signs swallow the rest of it in single
-/// precision (PyTorch's too: `tests/step_truth.rs` has such a case) but not in double.
+/// precision (PyTorch's too: `tests/suite/step_truth.rs` has such a case) but not in double.
 const SHAPES: [[usize; 5]; 4] =
     [[41, 17, 5, 9, 17], [100, 70, 10, 33, 50], [60, 24, 24, 24, 30], [300, 50, 10, 50, 128]];
 
@@ -78,5 +78,22 @@ fn fused_steps_are_autograd_steps() {
             let off = norm((&state[parameter] - value).into_iter()) / norm(value.iter().copied()).max(1e-2);
             assert!(off < 2e-5, "{name}: {parameter} is off by {off:e}");
         }
+    }
+}
+
+/// Most views are wholly masked.
+const WHOLLY_MASKED: &str = "{method: ncl, dtype: DTYPE, data: {samples: 64, p: 10, d: 10}, \
+                             views: {masking_prob: 0.95}, train: {batch_size: 32, epochs: 5}}";
+
+#[test]
+fn wholly_masked_views_cost_autograd_no_digits() {
+    for seed in 1..=3 {
+        let [double, single] = ["float64", "float32"].map(|dtype| {
+            let mut spec: RunSpec = WHOLLY_MASKED.replace("DTYPE", dtype).parse().unwrap();
+            spec.seed = seed;
+            trained(&Arc::new(spec), |members| Box::new(AutogradEngine::new(members, Device::Cpu).unwrap())).0
+        });
+        let off = double.iter().zip(&single).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 2e-6, "seed {seed}: losses differ by {off:.1e}");
     }
 }
