@@ -94,7 +94,9 @@ class Network(nn.Module):
             self.add_module(name, nn.Linear(m if name.endswith("_1") else p, m, bias=bias in ("zero", "uniform")))
             if bias == "constant":
                 self.register_parameter(name.replace("W", "b"), nn.Parameter(torch.zeros(m), requires_grad=False))
-        self.projector = {"linear": "Wp", "hidden": "Wproj"}.get(self.model["projector"])
+        # SimCLR's projector has the name that a predictor has elsewhere.
+        head = "Wp" if family == "contrastive" else "Wproj"
+        self.projector = None if self.model["projector"] == "none" else head
         predictor = self.model["predictor"]
         self.predictor = predictor["kind"]
         for name, exists, has_bias in (
@@ -108,7 +110,7 @@ class Network(nn.Module):
             self.Wp.weight, self.Wp.bias = nn.Parameter(torch.ones(m)), nn.Parameter(torch.zeros(m))
         self.norms = self.NORMS[family]
         if self.model["batch_norm"] != "none":
-            normed = dict.fromkeys(self.online + self.target + (["Wproj"] if self.projector == "Wproj" else []))
+            normed = dict.fromkeys(self.online + self.target + (["Wproj"] if self.model["projector"] == "hidden" else []))
             for name in normed:
                 self.add_module(self.norms[name], nn.BatchNorm1d(m))
 
@@ -147,29 +149,100 @@ class Network(nn.Module):
             online, target = self.distance(self.predict(z1), z2), self.distance(self.predict(z2), z1)
             value = {"online": online, "target": target, "joint": (online + target) / 2}[turn]
             square = self.Wo.weight.square().sum() + self.Wt.weight.square().sum()
-            return value + loss["weight_penalty"] / 2 * square
-        if self.projector == "Wproj":
+            return value + loss.get("weight_penalty", 0.0) / 2 * square
+        if self.model["projector"] == "hidden":
             z1, z2 = self.layer("Wproj", z1), self.layer("Wproj", z2)
         elif self.projector:
-            z1, z2 = self.Wp(z1), self.Wp(z2)
+            project = getattr(self, self.projector)
+            z1, z2 = project(z1), project(z2)
         if family == "simsiam":
-            cosine = lambda p, z: F.cosine_similarity(p, z.detach(), dim=-1).mean()
-            return -(cosine(self.predict(z1), z2) + cosine(self.predict(z2), z1)) / 2
-        z1, z2 = F.normalize(z1, dim=1), F.normalize(z2, dim=1)
-        batch = len(z1)
-        if loss["kind"] == "asymmetric_nt_xent":
-            return F.cross_entropy(z1 @ z2.T / loss["temperature"], torch.arange(batch))
-        z = torch.cat([z1, z2])
-        similarity = (z @ z.T / loss["temperature"]).masked_fill(torch.eye(2 * batch, dtype=torch.bool), -math.inf)
-        return F.cross_entropy(similarity, (torch.arange(2 * batch) + batch) % (2 * batch))
+            return (self.distance(self.predict(z1), z2) + self.distance(self.predict(z2), z1)) / 2
+        return LOSSES_OF_BOTH[loss["kind"]](z1, z2, loss)
 
     def distance(self, learner, teacher):
-        teacher = teacher.detach()
-        if self.spec["loss"]["normalize"]:
-            learner, teacher = F.normalize(learner, dim=1), F.normalize(teacher, dim=1)
-        if self.spec["loss"]["kind"] == "l2":
-            return (learner - teacher).square().sum(dim=1).mean()
-        return 2 - 2 * (learner * teacher).sum(dim=1).mean()
+        return LOSSES_OF_LEARNER[self.spec["loss"]["kind"]](learner, teacher.detach(), self.spec["loss"])
+
+
+def inner_product(learner, teacher, loss):
+    if loss["normalize"]:
+        learner, teacher = F.normalize(learner, dim=1), F.normalize(teacher, dim=1)
+    return 2 - 2 * (learner * teacher).sum(dim=1).mean()
+
+
+def l2(learner, teacher, loss):
+    if loss["normalize"]:
+        learner, teacher = F.normalize(learner, dim=1), F.normalize(teacher, dim=1)
+    return (learner - teacher).square().sum(dim=1).mean()
+
+
+def negative_cosine(learner, teacher, loss):
+    return -F.cosine_similarity(learner, teacher, dim=-1).mean()
+
+
+def nt_xent(z1, z2, loss):
+    z, batch = F.normalize(torch.cat([z1, z2]), dim=1), len(z1)
+    similarity = (z @ z.T / loss["temperature"]).masked_fill(torch.eye(2 * batch, dtype=torch.bool), -math.inf)
+    return F.cross_entropy(similarity, (torch.arange(2 * batch) + batch) % (2 * batch))
+
+
+def asymmetric_nt_xent(z1, z2, loss):
+    z1, z2 = F.normalize(z1, dim=1), F.normalize(z2, dim=1)
+    return F.cross_entropy(z1 @ z2.T / loss["temperature"], torch.arange(len(z1)))
+
+
+def barlow_twins(z1, z2, loss):
+    m = z1.shape[1]
+    normed = [F.batch_norm(z, None, None, training=True) for z in (z1, z2)]
+    correlation = normed[0].T @ normed[1] / len(z1)
+    on = torch.eye(m, dtype=torch.bool)
+    on_diagonal, off_diagonal = (correlation[on] - 1).square().sum(), correlation[~on].square().sum()
+    return loss["scale"] * (on_diagonal + loss["lambda"] * off_diagonal)
+
+
+def vicreg(z1, z2, loss):
+    m, off = z1.shape[1], ~torch.eye(z1.shape[1], dtype=torch.bool)
+    hinge = lambda z: F.relu(1 - (z.var(dim=0) + 1e-4).sqrt()).mean()
+    covariance = lambda z: torch.cov(z.T)[off].square().sum() / m
+    return (
+        loss["invariance"] * F.mse_loss(z1, z2)
+        + loss["variance"] * (hinge(z1) + hinge(z2)) / 2
+        + loss["covariance"] * (covariance(z1) + covariance(z2))
+    )
+
+
+def dcl(z1, z2, loss):
+    z, batch = F.normalize(torch.cat([z1, z2]), dim=1), len(z1)
+    similarity = z @ z.T / loss["temperature"]
+    left_out = torch.eye(batch, dtype=torch.bool).repeat(2, 2)
+    positive = torch.cat([similarity.diagonal(batch), similarity.diagonal(-batch)])
+    return (similarity.masked_fill(left_out, -math.inf).logsumexp(dim=1) - positive).mean()
+
+
+def siglip(z1, z2, loss):
+    logits = loss["scale"] * F.normalize(z1, dim=1) @ F.normalize(z2, dim=1).T + loss["bias"]
+    return -F.logsigmoid(logits * (2 * torch.eye(len(z1)) - 1)).sum() / len(z1)
+
+
+def spectral(z1, z2, loss):
+    mu, n = loss["mu"], len(z1)
+    if mu is not None:
+        z1, z2 = (z * (mu / z.square().sum(dim=1, keepdim=True).clamp(min=mu)).sqrt() for z in (z1, z2))
+    similarity = z1 @ z2.T
+    positive = similarity.diagonal()
+    push = (similarity.square().sum() - positive.square().sum()) / (n * (n - 1))
+    return (push - 2 * positive.mean()) / (1 if mu is None else mu)
+
+
+def alignment_uniformity(z1, z2, loss):
+    z1, z2 = F.normalize(z1, dim=1), F.normalize(z2, dim=1)
+    uniformity = lambda z: (-loss["t"] * torch.pdist(z).square()).exp().mean().log()
+    alignment = (z1 - z2).norm(dim=1).pow(loss["alpha"]).mean()
+    return alignment + loss["weight"] * (uniformity(z1) + uniformity(z2)) / 2
+
+
+LOSSES_OF_LEARNER = {loss.__name__: loss for loss in (inner_product, l2, negative_cosine)}
+OF_BOTH = (nt_xent, asymmetric_nt_xent, dcl, siglip, spectral, alignment_uniformity, barlow_twins, vicreg)
+LOSSES_OF_BOTH = {loss.__name__: loss for loss in OF_BOTH}
 
 
 def load(run):

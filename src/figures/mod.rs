@@ -148,7 +148,7 @@ impl Drawing {
         for (place, (experiment, runs)) in plans.iter().enumerate() {
             let of = |series: Series| Series {
                 label: format!("{}: {}", experiment.name, series.label),
-                style: LineStyle::new(series.style.color, DASHES[place % DASHES.len()]),
+                style: LineStyle::dashed(series.style.color, place),
                 ..series
             };
             series.extend(self.read(runs)?.into_iter().map(of));
@@ -244,13 +244,11 @@ impl Drawing {
     }
 }
 
-const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
-
 /// With several arms, a colour for each arm and a dash for each point of the grid; else a colour for each point.
 fn style(run: &PlannedRun, arms: usize) -> LineStyle {
     match arms {
         1 => LineStyle::new(run.point, Dash::Solid),
-        _ => LineStyle::new(run.arm, DASHES[run.point % DASHES.len()]),
+        _ => LineStyle::dashed(run.arm, run.point),
     }
 }
 

@@ -8,6 +8,10 @@ use crate::{
     metrics::cosines,
     plots::{ColorScale, Heatmap, HeatmapGrid},
     record::{RunRecord, read_run},
+    spec::{
+        Part,
+        layout::{Kind, Layout, Parameter, Site},
+    },
 };
 
 /// Heat maps of a finished run: W^o, W^t, W^p and the projector, and |cos(W^o, M)| with the neurons ordered so that
@@ -15,17 +19,16 @@ use crate::{
 pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
     let record = read_run(folder)?;
     let mut panels = Vec::new();
-    for (name, title) in [
-        ("Wo.weight", "online encoder Wᵒ"),
-        ("Wt.weight", "target encoder Wᵗ"),
-        ("Wproj.weight", "projector"),
-        ("Wp.weight", "predictor Wᵖ"),
-    ] {
+    let layout = Layout::of(&record.spec.model, record.spec.data.p);
+    let weights = layout.iter().filter(|parameter| parameter.kind == Kind::Weight);
+    for Parameter { name, site, .. } in weights {
         if let Some(weight) = matrix(&record, name) {
-            panels.push(heatmap(title, "input", "neuron", &weight, ColorScale::Diverging { limit: None }));
+            let title = title(*site);
+            panels.push(heatmap(&title, "input", "neuron", &weight, ColorScale::Diverging { limit: None }));
         }
     }
-    let online = matrix(&record, "Wo.weight").context("the run has no encoder weight W^o")?;
+    let online = layout.find(Site::first(Part::Encoder), Kind::Weight).and_then(|weight| matrix(&record, &weight.name));
+    let online = online.context("the run has no encoder weight W^o")?;
     // The dictionary is a pure function of the run's settings: drawn again rather than stored.
     let mut streams = RunStreams::new(record.spec.random, record.spec.seed);
     let dictionary = Dataset::draw(&record.spec.data, &mut streams).dictionary;
@@ -40,6 +43,17 @@ pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
         panels,
         ..HeatmapGrid::default()
     })
+}
+
+/// What a layer's weight is called.
+fn title(Site { part, depth }: Site) -> String {
+    let name = match part {
+        Part::Encoder => "online encoder Wᵒ",
+        Part::Target => "target encoder Wᵗ",
+        Part::Projector => "projector",
+        Part::Predictor => "predictor Wᵖ",
+    };
+    if depth == 0 { name.into() } else { format!("{name}, layer {}", depth + 1) }
 }
 
 fn matrix(record: &RunRecord, name: &str) -> Option<Array2<f64>> {

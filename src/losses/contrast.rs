@@ -1,4 +1,4 @@
-//! The fused kernel of NT-Xent (Chen et al. 2020, Eq. 1) and of the authors' asymmetric variant (Eq. 9).
+//! The fused kernel of NT-Xent (Chen et al. 2020, Eq. 1), of the authors' asymmetric variant (Eq. 9) and of DCL.
 //!
 //! With unit embeddings `u_i` and `s_ij = <u_i, u_j>`, the loss is the mean over the anchors i of
 //! `ln sum_j exp(s_ij / t) - s_ip / t`, p the partner. Its gradient, `sum_j h_ij u_j` with
@@ -33,6 +33,8 @@ pub enum Anchors {
 #[derive(Clone, Debug)]
 pub struct Contrast {
     anchors: Anchors,
+    /// Whether an anchor's partner is one of those that it is told from: so in NT-Xent, not in DCL.
+    against_partner: bool,
     temperature: f32,
     /// Unit embeddings of both views side by side, `(m, 2B)`.
     unit: Matrix,
@@ -45,11 +47,17 @@ pub struct Contrast {
 }
 
 impl Contrast {
+    /// The same with the partner left out of each anchor's sum (DCL).
+    pub fn decoupled(self) -> Self {
+        Self { against_partner: false, ..self }
+    }
+
     /// `temperature` divides the similarities.
     pub fn new(anchors: Anchors, temperature: f64) -> Self {
         let empty = Matrix::default;
         let temperature = temperature as f32;
-        Self { anchors, temperature, unit: empty(), gradient: empty(), tiles: Vec::new(), pairs: Vec::new() }
+        let (unit, gradient) = (empty(), empty());
+        Self { anchors, against_partner: true, temperature, unit, gradient, tiles: Vec::new(), pairs: Vec::new() }
     }
 
     /// Cuts both views into blocks at the same places and lists the pairs that need a tile.
@@ -65,7 +73,8 @@ impl Contrast {
         self.tiles.resize(self.pairs.len() * TILE * TILE, 0.0);
     }
 
-    /// Fills the tiles with similarities, minus infinity for a view with itself. Returns those of partners, `(B,)`.
+    /// Fills the tiles with similarities, minus infinity for whom no anchor is told from: a view itself, and in DCL its
+    /// partner. Returns the similarities of partners, `(B,)`.
     fn similarities(&mut self, batch: usize) -> Vec<f32> {
         let mut partners = vec![0.0; batch];
         let unit = self.unit.view();
@@ -77,7 +86,12 @@ impl Contrast {
             if i == j {
                 diagonal.for_each(|itself| *itself = f32::NEG_INFINITY);
             } else if j.start == i.start + batch {
-                partners[i.clone()].iter_mut().zip(diagonal).for_each(|(partner, similarity)| *partner = *similarity);
+                for (partner, similarity) in partners[i.clone()].iter_mut().zip(diagonal) {
+                    *partner = *similarity;
+                    if !self.against_partner {
+                        *similarity = f32::NEG_INFINITY;
+                    }
+                }
             }
         }
         partners

@@ -11,12 +11,16 @@ mod literal;
 #[cfg(feature = "torch")]
 mod tensors;
 
+mod alignment_uniformity;
 mod asymmetric_nt_xent;
 mod barlow_twins;
+mod dcl;
 mod inner_product;
 mod l2;
 mod negative_cosine;
 mod nt_xent;
+mod siglip;
+mod spectral;
 mod vicreg;
 
 use std::{fmt::Debug, ops::Deref, sync::Arc};
@@ -158,6 +162,10 @@ losses! {
     NegativeCosine in negative_cosine: "`-cos(p, SG z)` (SimSiam)",
     BarlowTwins in barlow_twins: "neurons of both views correlate with themselves alone (Barlow Twins)",
     Vicreg in vicreg: "views agree, neurons vary, and no two say the same (VICReg)",
+    Dcl in dcl: "NT-Xent with the positive left out of the denominator (DCL)",
+    Siglip in siglip: "each pair of views is classified by itself as partners or not (SigLIP)",
+    Spectral in spectral: "`-2 <a, b> + <a_i, b_j>^2` over unequal samples (spectral contrastive)",
+    AlignmentUniformity in alignment_uniformity: "partners are near, all samples far apart (alignment and uniformity)",
 }
 
 fn check_penalty(weight_penalty: f64) -> Result<(), Fault> {

@@ -1,8 +1,11 @@
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::{Invariance, Loss, Sides, Work, literal};
-use crate::fault::{Fault, ensure};
+use super::{Invariance, Kernel, Loss, Sides, Work, literal};
+use crate::{
+    fault::{Fault, ensure},
+    kernels::{Matrix, accumulate_row_products, product, reduce, view},
+};
 
 /// VICReg (Bardes, Ponce and LeCun 2022, Eq. 1 to 6): the views agree (invariance), no neuron goes quiet (variance), and no
 /// two say the same (covariance).
@@ -57,6 +60,10 @@ impl Loss for Vicreg {
         self.invariance * squares + self.variance * (quiet_a + quiet_b) / 2.0 + self.covariance * (shared_a + shared_b)
     }
 
+    fn kernel(&self) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(Covariances { loss: *self, centered: Matrix::default(), c: Vec::new() }))
+    }
+
     #[cfg(feature = "torch")]
     fn tensor(&self, a: &tch::Tensor, b: &tch::Tensor) -> tch::Tensor {
         let (batch, width) = (a.size()[1], a.size()[2]);
@@ -74,6 +81,69 @@ impl Loss for Vicreg {
         squares * self.invariance
             + (quiet_a + quiet_b) * (self.variance / 2.0)
             + (shared_a + shared_b) * self.covariance
+    }
+}
+
+/// The loss by hand, with one view's centred neurons, `(m, B)`, and their covariances, `(m, m)`.
+struct Covariances {
+    loss: Vicreg,
+    centered: Matrix,
+    c: Vec<f32>,
+}
+
+impl Kernel for Covariances {
+    fn loss(&mut self, views: [&Matrix; 2], gradients: &mut [Matrix; 2]) -> f64 {
+        let redundancies: f64 =
+            views.iter().zip(&mut *gradients).map(|(z, gradient)| self.redundancy(z, gradient)).sum();
+        let [a, b] = views;
+        let [gradient_a, gradient_b] = gradients;
+        let size = (a.rows() * a.columns()) as f64;
+        let pull = (2.0 * self.loss.invariance / size) as f32;
+        let mut squares = 0.0;
+        for ((a, b), (to_a, to_b)) in a.iter().zip(b.iter()).zip(gradient_a.iter_mut().zip(gradient_b.iter_mut())) {
+            squares += reduce::sum2(a, b, |a, b| (a - b) * (a - b));
+            for ((&a, &b), (to_a, to_b)) in a.iter().zip(b).zip(to_a.iter_mut().zip(to_b)) {
+                let force = pull * (a - b);
+                *to_a += force;
+                *to_b -= force;
+            }
+        }
+        self.loss.invariance * squares / size + redundancies
+    }
+}
+
+impl Covariances {
+    /// What a view's variances and covariances cost, with its gradient in place of what `gradient` held.
+    fn redundancy(&mut self, z: &Matrix, gradient: &mut Matrix) -> f64 {
+        let (m, n) = (z.rows(), z.columns());
+        let Vicreg { variance, covariance, .. } = self.loss;
+        self.centered.clone_from(z);
+        for row in self.centered.iter_mut() {
+            let mean = (reduce::total(row) / n as f64) as f32;
+            row.iter_mut().for_each(|z| *z -= mean);
+        }
+        self.c.clear();
+        self.c.resize(m * m, 0.0);
+        accumulate_row_products(&self.centered, &self.centered, &mut self.c);
+
+        // C becomes the gradient's factor on the centred neurons; centring it once more would change nothing.
+        let degrees = (n - 1).max(1) as f64;
+        let (mut quiet, mut shared) = (0.0, 0.0);
+        for (place, c) in self.c.iter_mut().enumerate() {
+            let value = f64::from(*c) / degrees;
+            if place % (m + 1) == 0 {
+                let deviation = (value + EPSILON).sqrt();
+                quiet += (1.0 - deviation).max(0.0);
+                let slope = if deviation < 1.0 { -variance / (2.0 * m as f64 * deviation * degrees) } else { 0.0 };
+                *c = slope as f32;
+            } else {
+                shared += value * value;
+                *c = (4.0 * covariance * value / (m as f64 * degrees)) as f32;
+            }
+        }
+        gradient.reshape(m, n);
+        product(view(&self.c, m, m), self.centered.view(), gradient.view_mut());
+        (variance * quiet / 2.0 + covariance * shared) / m as f64
     }
 }
 

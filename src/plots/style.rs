@@ -87,6 +87,12 @@ impl LineStyle {
     pub fn new(color: usize, dash: Dash) -> Self {
         Self { color, dash }
     }
+
+    /// A colour with the dash of the given place among curves of one colour; after the last dash come all again.
+    pub fn dashed(color: usize, place: usize) -> Self {
+        const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
+        Self { color, dash: DASHES[place % DASHES.len()] }
+    }
 }
 
 /// How values become colours.

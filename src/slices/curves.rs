@@ -10,14 +10,13 @@ use crate::{
     input_error,
     linalg::evenly,
     logs::tell,
-    plots::{Band, Curve, Dash, Figure, LineStyle, Panel},
+    plots::{Band, Curve, Figure, LineStyle, Panel},
     record::Table,
 };
 
 /// Positions of a line, a quarter beyond both ends.
 const BEYOND: (f64, f64) = (-0.25, 1.25);
 const POINTS: usize = 61;
-const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
 
 /// A run's loss and recovery along its line.
 struct Along<'a> {
@@ -91,7 +90,7 @@ fn figure(along: &[Along], x: &[f64], x_label: &str, options: &Options) -> Figur
     let curves = |of: &[&Along], value: fn(&Along) -> Vec<f64>| -> Vec<Curve> {
         let curve = |(i, name): (usize, &&str)| {
             let runs: Vec<_> = of.iter().filter(|a| a.name == **name).map(|a| value(a)).collect();
-            let style = LineStyle::new(i, DASHES[i % DASHES.len()]);
+            let style = LineStyle::dashed(i, i);
             (!runs.is_empty()).then(|| Curve { label: name.to_string(), style, x: x.to_vec(), runs })
         };
         names.iter().enumerate().filter_map(curve).collect()

@@ -172,6 +172,16 @@ impl ModelSpec {
     }
 }
 
+/// The authors keep an encoder's constant bias outside of the layer.
+fn constant_bias_name(site: Site) -> &'static str {
+    match (site.part, site.depth) {
+        (Part::Target, 0) => "bt",
+        (Part::Target, _) => "bt_1",
+        (_, 0) => "bo",
+        (_, _) => "bo_1",
+    }
+}
+
 /// The layout under construction.
 struct Table<'a> {
     model: &'a ModelSpec,
@@ -224,8 +234,9 @@ impl Table<'_> {
         match bias {
             Bias::None => {}
             Bias::Zero | Bias::Uniform => self.push(format!("{name}.bias"), vec![m], site, Kind::Bias),
-            // The authors keep a constant bias outside the layer, as `bo` and `bt`.
-            Bias::Constant { .. } => self.push(name.replacen('W', "b", 1), vec![m], site, Kind::ConstantBias),
+            Bias::Constant { .. } => {
+                self.push(constant_bias_name(site).into(), vec![m], site, Kind::ConstantBias);
+            }
         }
     }
 

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     fault::{Fault, ensure},
     input_error,
-    plots::{Dash, LineStyle},
+    plots::LineStyle,
     random::native::Key,
     spec::{Overrides, read_yaml},
 };
@@ -114,6 +114,5 @@ fn key(seed: u64, name: &[u8; 8], part: u64) -> Key {
 
 /// How the figures draw curve number `index` of a panel.
 fn style(index: usize) -> LineStyle {
-    const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::DashDot, Dash::Dotted];
-    LineStyle::new(index, DASHES[index % DASHES.len()])
+    LineStyle::dashed(index, index)
 }

@@ -10,6 +10,7 @@ use contrastive_landscape::{
     Device,
     autograd::AutogradEngine,
     engine::{Engine, Member, Views},
+    losses::{LossSpec, Sides},
     random::{Draws, native::Key},
     record::{Finished, Log, Provenance, write_run, write_state},
     spec::{Dtype, PlannedRun, Turn, Turns, layout::StateDict, methods, resolve, tree},
@@ -25,13 +26,15 @@ fn python() -> Option<PathBuf> {
 }
 
 /// Beside every method as it stands.
-const MORE_SETTINGS: [&str; 6] = [
+const MORE_SETTINGS: [&str; 8] = [
     "{method: simplified-pred, model: {batch_norm: pre_activation}}",
     "{method: simplified-noalt-pred, loss: {normalize: false, weight_penalty: 0.1}}",
     "{method: simplified, model: {bias: {kind: constant, value: 0.01}}}",
     "{method: simclr-alter-aug, model: {batch_norm: idle}}",
     "{method: simsiam, model: {batch_norm: pre_and_post_activation}}",
     "{method: simsiam, dtype: float64}",
+    "{method: simplified-simsiam, model: {projector: linear}}",
+    "{method: simclr-orig, loss: {kind: barlow_twins, scale: 0.024}}",
 ];
 
 /// Writes an untrained run and a pair of views for each of its turns into `folder`; returns the run's folder and our
@@ -84,7 +87,11 @@ fn a_plain_torch_module_gives_our_loss() {
     };
     let folder = tempfile::tempdir().unwrap();
     let every_method = methods().iter().map(|method| format!("method: {}", method.name));
-    let settings: Vec<String> = every_method.chain(MORE_SETTINGS.map(String::from)).collect();
+    let every_loss = LossSpec::all().into_iter().map(|loss| {
+        let method = if loss.sides() == Sides::Both { "simclr-orig" } else { "simsiam" };
+        format!("{{method: {method}, loss: {{kind: {}}}}}", loss.kind())
+    });
+    let settings: Vec<String> = every_method.chain(every_loss).chain(MORE_SETTINGS.map(String::from)).collect();
     let cases: Vec<_> =
         settings.iter().enumerate().map(|(number, settings)| write_case(folder.path(), number, settings)).collect();
 

@@ -268,3 +268,36 @@ mod tensors {
         }
     }
 }
+
+/// What the authors' own code says, on views whose representations fall on both sides of every bound.
+#[derive(serde::Deserialize)]
+struct Recorded {
+    batch: usize,
+    width: usize,
+    views: [Vec<f64>; 2],
+    losses: Vec<Original>,
+}
+
+#[derive(serde::Deserialize)]
+struct Original {
+    loss: String,
+    source: String,
+    value: f64,
+    gradients: [Vec<f64>; 2],
+}
+
+#[test]
+fn losses_are_those_of_the_original_implementations() {
+    let text = std::fs::read_to_string("tests/data/losses.json").unwrap();
+    let recorded: Recorded = serde_json::from_str(&text).unwrap();
+    let array = |flat: Vec<f64>| Array2::from_shape_vec((recorded.batch, recorded.width), flat).unwrap();
+    let views = recorded.views.map(array);
+    for Original { loss, source, value, gradients } in recorded.losses {
+        let what = format!("{loss} of {source}");
+        let loss: LossSpec = serde_yaml::from_str(&loss).unwrap();
+        assert_near(literal(&*loss, &views), value, 1e-12, &what);
+        for (found, expected) in finite_differences(&*loss, &views).iter().zip(gradients.map(array)) {
+            assert_all_near(found, &expected, 1e-6, &what);
+        }
+    }
+}
