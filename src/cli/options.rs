@@ -135,7 +135,7 @@ pub struct Training {
     #[arg(long, default_value = "auto")]
     engine: EngineChoice,
 
-    /// Runs trained side by side in a cohort, at most [default: 1 fused, up to 8 on a CPU, as many as its memory holds on a GPU]
+    /// Runs trained side by side in a cohort, at most [default: 1 on a CPU, as many as its memory holds on a GPU]
     #[arg(long, value_name = "N")]
     cohort: Option<std::num::NonZero<usize>>,
 

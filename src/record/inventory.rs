@@ -70,7 +70,7 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
                 found.progress = Progress::peek(&path).into_iter().chain(other).max_by_key(|progress| progress.epoch);
             }
             Entry::Failure(run) => found.failure = workspace.read_failure(&run),
-            Entry::Temporary(_) | Entry::Finished(_) => {}
+            Entry::Begun(_) | Entry::Temporary(_) | Entry::Finished(_) => {}
         }
     }
     Ok(runs.into_values().collect())
@@ -175,6 +175,7 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
             Entry::Temporary(_) => "half written by a process that was killed",
             Entry::Checkpoint(_) if recorded => "checkpoint of a run that is recorded",
             Entry::Checkpoint(_) if checkpoints => "checkpoint: the run will start afresh",
+            Entry::Begun(_) if recorded || checkpoints => "note that a large run had been begun",
             Entry::Failure(_) if recorded => "failure of a run that is recorded by now",
             Entry::Failure(_) if checkpoints => "note of a failure",
             _ => continue,

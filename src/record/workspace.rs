@@ -11,7 +11,7 @@ use super::{Claims, durable};
 
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
-/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, `<run>.<random>.tmp` while something is being written, and for an
+/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, `<run>.begun` for a large run without a checkpoint, `<run>.<random>.tmp` while something is being written, and for an
 /// instant `<run>.older`, the last checkpoint while a cohort's new ones take its place, and `<run>.<random>.finished`,
 /// records that are whole and not yet in their place.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ const FOLDER: &str = ".unfinished";
 const CHECKPOINT: &str = ".checkpoint";
 const OLDER: &str = ".older";
 const FAILED: &str = ".failed";
+const BEGUN: &str = ".begun";
 const TEMPORARY: &str = ".tmp";
 const FINISHED: &str = ".finished";
 
@@ -31,6 +32,8 @@ const FINISHED: &str = ".finished";
 pub enum Entry {
     Checkpoint(String),
     Failure(String),
+    /// A large run that has been begun and not been saved yet.
+    Begun(String),
     /// Being written by the process that trains the run, or left by one that was killed.
     Temporary(String),
     /// Records of this and other runs, whole and not yet in their place.
@@ -39,7 +42,11 @@ pub enum Entry {
 
 impl Entry {
     pub fn run(&self) -> &str {
-        let (Self::Checkpoint(run) | Self::Failure(run) | Self::Temporary(run) | Self::Finished(run)) = self;
+        let (Self::Checkpoint(run)
+        | Self::Failure(run)
+        | Self::Begun(run)
+        | Self::Temporary(run)
+        | Self::Finished(run)) = self;
         run
     }
 }
@@ -92,6 +99,26 @@ impl Workspace {
         self.folder.join(format!("{run}{FAILED}"))
     }
 
+    fn begun(&self, run: &str) -> PathBuf {
+        self.folder.join(format!("{run}{BEGUN}"))
+    }
+
+    /// How often a run has been begun by processes that ended before they saved it or gave it up.
+    pub fn times_begun(&self, run: &str) -> u32 {
+        fs::read_to_string(self.begun(run)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Notes that a run is begun once more.
+    pub fn note_begun(&self, run: &str) -> Result<()> {
+        let times = self.times_begun(run).saturating_add(1);
+        durable::write_whole(&self.begun(run), format!("{times}\n").as_bytes())
+    }
+
+    /// The run has come far enough, or has been given up.
+    pub fn forget_begun(&self, run: &str) -> Result<()> {
+        remove(&self.begun(run))
+    }
+
     /// A folder to fill before it is named.
     pub fn temporary(&self, run: &str) -> io::Result<tempfile::TempDir> {
         fs::create_dir_all(&self.folder)?;
@@ -135,6 +162,8 @@ impl Workspace {
                 Entry::Checkpoint(run.into())
             } else if let Some(run) = name.strip_suffix(FAILED) {
                 Entry::Failure(run.into())
+            } else if let Some(run) = name.strip_suffix(BEGUN) {
+                Entry::Begun(run.into())
             } else if let Some(rest) = name.strip_suffix(TEMPORARY) {
                 Entry::Temporary(without_random(rest))
             } else if let Some(rest) = name.strip_suffix(FINISHED) {
@@ -161,6 +190,7 @@ impl Workspace {
         let (Some(experiment), Some(run)) = (self.folder.parent(), record.file_name()) else { return Ok(()) };
         self.forget_checkpoint(&run.to_string_lossy())?;
         self.forget_failure(&run.to_string_lossy())?;
+        self.forget_begun(&run.to_string_lossy())?;
         Ok(durable::place_folder(record, &experiment.join(run))?)
     }
 

@@ -7,14 +7,13 @@ use super::{Options, cost, engine::Chosen, gpu_memory};
 use crate::Device;
 use crate::{spec::PlannedRun, train};
 
-/// Runs of a cohort on one CPU worker: enough to feed its core, few enough to spread over the workers.
-const CPU_COHORT: usize = 8;
-
 /// Runs that fit together, for one worker.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
     pub engine: Chosen,
     pub runs: Vec<&'a PlannedRun>,
+    /// Nothing else is trained beside them.
+    pub alone: bool,
 }
 
 impl Group<'_> {
@@ -27,15 +26,15 @@ impl Group<'_> {
 /// Puts those of the runs that are to do into groups that fit together, the costliest first so that no worker ends long
 /// after the others.
 ///
-/// libtorch rounds a run alone and a run beside others differently, in the last digit. On a CPU, the groups are therefore
-/// those of the whole sweep, each of one experiment and without what is done: a sweep that is started again trains what is
-/// left in the same cohorts. On a GPU, which needs large ones, they are made of what is left.
+/// libtorch rounds a run alone and a run beside others differently, in the last digit. On a CPU, each run is therefore
+/// trained alone, unless cohorts are asked for; those are made of all runs of an experiment before what is done is left
+/// out, so that a sweep that is started again trains what is left in the same cohorts. On a GPU, which needs large ones,
+/// they are made of what is left.
 pub fn group<'a>(
     runs: &[&'a PlannedRun],
     is_todo: impl Fn(&PlannedRun) -> bool,
     options: &Options,
     device: Device,
-    workers: usize,
 ) -> Result<Vec<Group<'a>>> {
     let mut fitting: IndexMap<(Chosen, String, &str), Vec<&PlannedRun>> = IndexMap::new();
     for &run in runs {
@@ -48,8 +47,8 @@ pub fn group<'a>(
     }
     let mut groups = Vec::new();
     for ((engine, ..), runs) in fitting {
-        let limit = options.cohort.unwrap_or_else(|| default_limit(engine, device, &runs, workers));
-        groups.extend(runs.chunks(limit).map(|runs| Group { engine, runs: runs.to_vec() }));
+        let limit = options.cohort.unwrap_or_else(|| default_limit(device, &runs));
+        groups.extend(runs.chunks(limit).map(|runs| Group { engine, runs: runs.to_vec(), alone: false }));
     }
     groups.iter_mut().for_each(|group: &mut Group| group.runs.retain(|run| is_todo(run)));
     groups.retain(|group| !group.runs.is_empty());
@@ -58,11 +57,9 @@ pub fn group<'a>(
 }
 
 /// Runs of a cohort, of `runs` that fit together, where `--cohort` does not say.
-fn default_limit(engine: Chosen, device: Device, runs: &[&PlannedRun], workers: usize) -> usize {
-    match (engine, device) {
-        // One run's batch fills a core's caches already.
-        (Chosen::Fused, _) => 1,
-        (Chosen::Autograd, Device::Cuda(number)) => gpu_memory::cohort_limit(&runs[0].spec, number),
-        (Chosen::Autograd, _) => runs.len().div_ceil(workers).clamp(1, CPU_COHORT),
+fn default_limit(device: Device, runs: &[&PlannedRun]) -> usize {
+    match device {
+        Device::Cpu => 1,
+        Device::Cuda(number) => gpu_memory::cohort_limit(&runs[0].spec, number),
     }
 }

@@ -31,6 +31,9 @@ impl Sweep<'_> {
     /// Trains the halves of a cohort that could not be trained; alone, a run has failed.
     pub fn separate<'a>(&self, engine: Chosen, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
         if let [held] = runs.as_slice() {
+            if let Err(error) = self.workspace(held.run).forget_begun(&held.run.id) {
+                log::warn!("{error:#}");
+            }
             return self.fail(held.run, error);
         }
         let half = runs.split_off(runs.len() / 2);

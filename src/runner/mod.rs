@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 mod gpu_memory;
 mod interrupt;
+mod memory;
 mod progress;
 mod queue;
 mod recording;

@@ -42,6 +42,8 @@ pub struct Held<'a> {
 pub struct Work<'a> {
     pub engine: Chosen,
     pub runs: Vec<Held<'a>>,
+    /// Nothing else is trained beside them.
+    pub alone: bool,
     /// Runs that another process has recorded meanwhile.
     pub recorded: Vec<&'a PlannedRun>,
     /// Runs that another process has failed at meanwhile.
@@ -117,6 +119,11 @@ impl<'a> Queue<'a> {
         super::lock(&self.waiting).extend(held);
     }
 
+    /// Gives runs back, to be handed out after all that waits.
+    pub fn give_back(&self, group: Group<'a>) {
+        super::lock(&self.waiting).push_back(group);
+    }
+
     /// Hands out nothing more.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
@@ -131,13 +138,13 @@ impl<'a> Queue<'a> {
     /// Claims the runs of a group up to the first that another process holds; the rest is left for later. Processes that
     /// go through the same sweep so take whole cohorts from each other, and do not share each of them.
     fn claim(&self, group: Group<'a>) -> Work<'a> {
-        let Group { engine, runs } = group;
-        let mut work = Work { engine, runs: vec![], recorded: vec![], failed: vec![], blocked: vec![] };
+        let Group { engine, runs, alone } = group;
+        let mut work = Work { engine, runs: vec![], alone, recorded: vec![], failed: vec![], blocked: vec![] };
         for (place, &run) in runs.iter().enumerate() {
             let claim = match self.claims[run.experiment.as_str()].claim(&run.id) {
                 Ok(Some(claim)) => claim,
                 Ok(None) => {
-                    super::lock(&self.elsewhere).push(Group { engine, runs: runs[place..].to_vec() });
+                    super::lock(&self.elsewhere).push(Group { engine, runs: runs[place..].to_vec(), alone });
                     break;
                 }
                 Err(error) => {

@@ -4,9 +4,12 @@ use anyhow::{Result, anyhow};
 use indexmap::IndexSet;
 
 use super::{
-    DeviceChoice, EngineChoice, cohorts, cost,
+    DeviceChoice, EngineChoice,
+    cohorts::{self, Group},
+    cost,
     engine::{Chosen, build},
     interrupt::{Interrupt, Interrupted},
+    memory::{self, Memory, Taken, human_bytes},
     progress::{Progress, ProgressMode},
     queue::{Held, Next, Queue, Work},
     recording::Done,
@@ -89,6 +92,9 @@ pub struct Failure {
     pub error: anyhow::Error,
 }
 
+/// Processes that may end with a large run in their hands before it is given up.
+const MOST_BEGUN: u32 = 1;
+
 /// Makes the engine of a cohort.
 pub type Build<'a> = dyn Fn(Chosen, &[Member], Device) -> Result<Box<dyn Engine>> + Sync + 'a;
 
@@ -115,7 +121,7 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     let runs: Vec<_> = runs.iter().filter(|run| seen.insert((&run.experiment, &run.id))).collect();
     let is_todo = |run: &PlannedRun| options.force || !record::is_recorded(&options.results, run);
     let workers = if device.is_cuda() { 1 } else { options.jobs.max(1) };
-    let groups = cohorts::group(&runs, is_todo, options, device, workers)?;
+    let groups = cohorts::group(&runs, is_todo, options, device)?;
     let todo = groups.iter().map(|group| group.runs.len()).sum::<usize>();
     let kept: Vec<&PlannedRun> = runs.iter().copied().filter(|run| !is_todo(run)).collect();
     let by_other_code = record::made_by_other_code(&options.results, kept.iter().copied());
@@ -128,7 +134,8 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     }
     log::info!("{todo} runs in {} cohorts on {}, {workers} at a time", groups.len(), device);
     let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
-    let sweep = Sweep { options, device, build, queue, progress, outcome: Mutex::new(outcome) };
+    let memory = Memory::here();
+    let sweep = Sweep { options, device, build, queue, memory, progress, outcome: Mutex::new(outcome) };
     std::thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(|| sweep.work())));
     Ok(sweep.close())
 }
@@ -139,11 +146,12 @@ pub struct Sweep<'a> {
     pub device: Device,
     pub build: &'a Build<'a>,
     pub queue: Queue<'a>,
+    memory: Memory,
     pub progress: Progress,
     outcome: Mutex<Outcome>,
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
     fn work(&self) {
         // libtorch splits sums by threads: one thread, so that a run's digits do not depend on the number of workers.
         #[cfg(feature = "torch")]
@@ -152,8 +160,9 @@ impl Sweep<'_> {
         loop {
             match self.queue.next() {
                 Next::Train(work) => {
-                    let Work { engine, runs, recorded, failed, blocked } = work;
+                    let Work { engine, runs, alone, recorded, failed, blocked } = work;
                     self.note_others(recorded, failed, blocked);
+                    let Some((runs, _room)) = self.admit(engine, runs, alone) else { continue };
                     if !self.options.resume {
                         self.forget(&runs);
                     }
@@ -169,6 +178,53 @@ impl Sweep<'_> {
                 Next::End => return self.record(&mut done),
             }
         }
+    }
+
+    /// Waits until the runs have room in the machine's memory; none if they never have, or are put off.
+    ///
+    /// The estimate may be wrong. So a large run is noted when it is begun, and where such a note is found without a
+    /// checkpoint, the run may have been what ended an earlier process: it is tried once more, last and alone, and then
+    /// given up.
+    fn admit<'b>(&'b self, engine: Chosen, runs: Vec<Held<'a>>, alone: bool) -> Option<(Vec<Held<'a>>, Taken<'b>)> {
+        if self.device.is_cuda() {
+            return Some((runs, self.memory.take(0.0)));
+        }
+        let (mut admitted, mut needed, mut put_off) = (Vec::new(), 0.0, Vec::new());
+        for held in runs {
+            let (run, bytes) = (held.run, memory::bytes(&held.run.spec, engine));
+            let workspace = self.workspace(run);
+            let times =
+                match self.memory.is_large(bytes) && !self.options.force && !held.is_saved(&self.options.results) {
+                    true => workspace.times_begun(&run.id),
+                    false => 0,
+                };
+            if bytes > self.memory.budget() {
+                let (bytes, free) = (human_bytes(bytes), human_bytes(self.memory.budget()));
+                self.fail(run, anyhow!("it needs an estimated {bytes} of memory, and {free} are free"));
+            } else if times > MOST_BEGUN {
+                let advice = "--force tries it again, as does `landscape results prune --checkpoints --yes` for all";
+                let bytes = human_bytes(bytes);
+                self.fail(run, anyhow!(
+                    "it has been begun {times} times and never saved, as if its estimated {bytes} of memory were too much; \
+                     {advice}"
+                ));
+            } else if (times > 0 && !alone) || needed + bytes > self.memory.budget() {
+                put_off.push(run);
+            } else {
+                if self.memory.is_large(bytes)
+                    && let Err(error) = workspace.note_begun(&run.id)
+                {
+                    log::warn!("{error:#}");
+                }
+                needed += bytes;
+                admitted.push(held);
+            }
+        }
+        for run in put_off {
+            self.queue.give_back(Group { engine, runs: vec![run], alone: true });
+        }
+        let room = self.memory.take(if alone { f64::INFINITY } else { needed });
+        (!admitted.is_empty()).then_some((admitted, room))
     }
 
     /// Runs that came to an end without us.

@@ -136,6 +136,21 @@ fn what_their_scripts_stop_at_is_one_clear_error() {
     assert!(!folder.path().join("x").exists());
 }
 
+#[test]
+fn jobs_change_no_digit() {
+    let folder = folder();
+    fs::write(folder.path().join("b.yaml"), CONFIG.replace("NUM_EPOCHES: 3", "NUM_EPOCHES: 40")).unwrap();
+    let script = ["authors", "main_simclr.py", "--cfg", "b.yaml", "--model", "simclr", "--batch_size", "32"];
+    let run = |jobs: &str| {
+        let more = ["--seeds", "1..6", "--jobs", jobs, "--logDir", jobs];
+        landscape(folder.path()).args(script).args(more).assert().success();
+        crate::workbench::results(&folder.path().join(jobs))
+    };
+    let (one, three) = (run("1"), run("3"));
+    assert_eq!(one.len(), 6);
+    assert_eq!(crate::workbench::differing(&one, &three), [""; 0]);
+}
+
 /// What a run started from is part of what it is.
 #[test]
 fn another_start_is_another_run() {

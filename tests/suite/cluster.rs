@@ -185,6 +185,70 @@ fn a_broken_record_that_is_being_trained_again_is_left_alone() {
     assert!(!run.exists());
 }
 
+/// `landscape` with the address space that `ulimit -v` leaves it.
+fn within(workbench: &Workbench, megabytes: usize, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    let mut command = Command::new("bash");
+    let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", 1024 * megabytes);
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_landscape")]).args(arguments).current_dir(&workbench.folder);
+    assert_cmd::Command::from_std(command).assert()
+}
+
+/// The small runs are done; the one that no memory holds is told, and ends nothing.
+#[test]
+fn a_run_that_is_too_large_for_the_memory_fails_alone() {
+    let arms = "arms:\n  vast: { data: { samples: 2000000000 } }\n";
+    let workbench = Workbench::new(&TINY.replace("arms:\n", arms).replace("1..3", "1..2"));
+    let run = ["run", "tiny.yaml", "--jobs", "2"];
+    let says = "failed: tiny/vast_seed1";
+    within(&workbench, 8000, &run)
+        .code(1)
+        .stderr(contains("4 runs trained").and(contains("2 failed")).and(contains(says)).and(contains("GB of memory")));
+    assert_eq!(workbench.runs().len(), 4);
+    // A size that is a matter of the batch.
+    let workbench = Workbench::new(TINY);
+    let set = ["--set", "data.samples=10000000", "--set", "train.batch_size=10000000", "--set", "model.m=4000"];
+    workbench
+        .landscape(&[&["run", "tiny.yaml", "--index", "1"][..], &set].concat())
+        .code(1)
+        .stderr(contains("of memory"));
+}
+
+/// A large run that an earlier process began and never saved comes last, and after a second such end not at all.
+#[test]
+fn a_large_run_that_ended_a_process_comes_last_and_is_given_up() {
+    let arms = "arms:\n  large: { data: { samples: 2000000 }, train: { epochs: 1, batch_size: 1000 } }\n";
+    let workbench = Workbench::new(&TINY.replace("arms:\n", arms).replace("1..3", "1"));
+    let order = |assert: assert_cmd::assert::Assert| -> Vec<String> {
+        let events = json_lines(&assert.get_output().stdout);
+        let named = |event: &Value| Some(event["run"].as_str()?.split('_').next()?.to_string());
+        events
+            .iter()
+            .filter(|event| event["event"] == "finished" || event["event"] == "failed")
+            .filter_map(named)
+            .collect()
+    };
+    let run = ["run", "tiny.yaml", "--jobs", "1", "--progress", "json"];
+    let trained = order(within(&workbench, 4000, &run).success());
+    assert_eq!(trained, ["tiny/large", "tiny/ncl", "tiny/cl"], "costliest first");
+    let large = workbench.runs().into_iter().find(|run| run.to_string_lossy().contains("/large")).unwrap();
+    let name = large.file_name().unwrap().to_str().unwrap().to_string();
+    let workspace = Workspace::of(&workbench.path("results"), "tiny");
+    assert_eq!(workspace.times_begun(&name), 0, "it came to its end");
+    let restart = |times: u32| {
+        workbench.runs().iter().for_each(|run| fs::remove_dir_all(run).unwrap());
+        workspace.forget_begun(&name).unwrap();
+        (0..times).for_each(|_| workspace.note_begun(&name).unwrap());
+    };
+    restart(1);
+    assert_eq!(order(within(&workbench, 4000, &run).success()), ["tiny/ncl", "tiny/cl", "tiny/large"]);
+    restart(2);
+    let given_up = within(&workbench, 4000, &run).code(1).stderr(contains("begun 2 times and never saved"));
+    assert_eq!(order(given_up).len(), 3);
+    assert_eq!(workbench.runs().len(), 2);
+    within(&workbench, 4000, &[&run[..], &["--force"]].concat()).success();
+    assert_eq!((workbench.runs().len(), workspace.times_begun(&name)), (3, 0));
+}
+
 #[test]
 fn progress_for_programs() {
     let workbench = Workbench::new(TINY);

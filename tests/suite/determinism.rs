@@ -8,7 +8,7 @@ use contrastive_landscape::{
     train::Cohort,
 };
 
-use crate::workbench::{Workbench, runs};
+use crate::workbench::{Workbench, differing, results, runs};
 
 /// 15 runs that fit into one cohort.
 const SWEEP: &str = "
@@ -81,6 +81,45 @@ fn numbers_do_not_depend_on_workers_and_cohorts() {
             let off = worst(&reference, &runs);
             println!("{arguments:?} {name}: {off:e}");
             assert!(off <= bound, "{arguments:?} {name}: off by {off:e}");
+        }
+    }
+}
+
+/// Who trains a run, and beside whom, changes no digit, whatever the engine: what is left to a flag is `--cohort` alone.
+#[test]
+fn workers_and_shards_change_no_digit() {
+    for engine in ["fused", "autograd"] {
+        if cfg!(not(feature = "torch")) && engine == "autograd" {
+            continue;
+        }
+        for dtype in if engine == "fused" { &["float32"][..] } else { &["float32", "float64"] } {
+            let workbench = Workbench::new(SWEEP);
+            let run = |results: &str, more: &[&str]| {
+                let arguments = [
+                    "run",
+                    "tiny.yaml",
+                    "--engine",
+                    engine,
+                    "--dtype",
+                    dtype,
+                    "--results",
+                    results,
+                    "--set",
+                    "train.epochs=10",
+                ];
+                workbench.landscape(&[&arguments, more].concat()).success();
+            };
+            let of = |name: &str| results(&workbench.path(name).join("tiny"));
+            run("reference", &["--jobs", "1"]);
+            run("jobs", &["--jobs", "3"]);
+            run("shards", &["--shard", "2/2"]);
+            run("shards", &["--shard", "1/2", "--jobs", "2"]);
+            run("part", &["--index", "7"]);
+            run("part", &["--seeds", "2..3"]);
+            run("part", &[]);
+            for other in ["jobs", "shards", "part"] {
+                assert_eq!(differing(&of("reference"), &of(other)), [""; 0], "{engine}, {dtype}, {other}");
+            }
         }
     }
 }
