@@ -1,21 +1,25 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, ops::Range, path::PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use crate::{
+    figures::{Outcome, outcome},
     input_error,
+    metrics::{COLUMNS, Finding},
     record::{self, State},
     runner::human_time,
     spec::unknown,
 };
 
-/// Look after a folder of results: check it, list it, remove what is left over
+/// Read and look after a folder of results: what the runs found, what the columns mean, checks, lists, leftovers
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   landscape results verify
   landscape results list fig2
+  landscape results outcomes fig2           # what was found: nothing, the span, all atoms but some, all
+  landscape results columns                 # what the numbers mean
   landscape results prune                   # says what it would remove
   landscape results prune --broken --yes")]
 pub struct Args {
@@ -29,6 +33,17 @@ enum What {
     Verify(Folder),
     /// List the runs that are there, finished or not
     List(Folder),
+    /// Say what the runs found, from their final weights: nothing, the span of the atoms, all atoms but so many, all
+    Outcomes {
+        #[command(flatten)]
+        folder: Folder,
+
+        /// Run by run, instead of curve by curve
+        #[arg(long)]
+        runs: bool,
+    },
+    /// List the columns of metrics.csv, and those that are worked out from them: what they are, how to read them
+    Columns,
     /// Say what can be removed, and remove it with --yes; runs that are being trained are left alone
     Prune {
         #[command(flatten)]
@@ -64,6 +79,9 @@ impl Args {
         match self.what {
             What::Verify(folder) => verify(&folder),
             What::List(folder) => list(&folder),
+            What::Outcomes { folder, runs: true } => outcomes(&folder),
+            What::Outcomes { folder, runs: false } => tally(&folder),
+            What::Columns => columns(),
             What::Prune { folder, checkpoints, broken, yes } => prune(&folder, checkpoints, broken, yes),
         }
     }
@@ -126,19 +144,121 @@ fn list(folder: &Folder) -> Result<()> {
             table.push(cells);
         }
     }
-    print(&table);
+    print(&table, 2..6);
     let counts: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     println!("{}", if counts.is_empty() { "no runs".into() } else { counts.join(", ") });
     Ok(())
 }
 
-/// Columns as wide as their widest cell, numbers to the right.
-fn print<const N: usize>(table: &[[String; N]]) {
+/// Every recorded run of the experiments with what it found.
+fn found(folder: &Folder) -> Result<Vec<(String, String, Outcome)>> {
+    let mut found = vec![];
+    for experiment in folder.experiments()? {
+        for run in record::recorded(&folder.results, &experiment)? {
+            let outcome = outcome(&folder.results.join(&experiment).join(&run))?;
+            found.push((experiment.clone(), run, outcome));
+        }
+    }
+    Ok(found)
+}
+
+fn outcomes(folder: &Folder) -> Result<()> {
+    let mut table = vec![
+        [
+            "experiment",
+            "run",
+            "found",
+            "atoms at .9",
+            "min_cosine",
+            "by chance",
+            "span overlap",
+            "neurons per atom",
+            "steps to .9",
+        ]
+        .map(String::from),
+    ];
+    for (experiment, run, o) in found(folder)? {
+        let number = |value: Option<f64>, digits: usize| value.map_or("-".into(), |value| format!("{value:.digits$}"));
+        table.push([
+            experiment,
+            run,
+            o.finding.map_or("-".into(), |finding| finding.to_string()),
+            o.found.map_or("-".into(), |found| format!("{found} of {}", o.atoms)),
+            format!("{:.3}", o.min_cosine),
+            format!("{:.3}", o.chance),
+            number(o.span_overlap, 3),
+            number(o.neurons_per_atom, 1),
+            number(o.steps_to_found, 0),
+        ]);
+    }
+    print(&table, 3..9);
+    Ok(())
+}
+
+/// How many runs of each curve found what.
+fn tally(folder: &Folder) -> Result<()> {
+    let mut curves: BTreeMap<(String, String), Vec<Outcome>> = BTreeMap::new();
+    for (experiment, _, outcome) in found(folder)? {
+        curves.entry((experiment, outcome.label.clone())).or_default().push(outcome);
+    }
+    let mut table = vec![
+        [
+            "experiment",
+            "curve",
+            "runs",
+            "all",
+            "all but some",
+            "the span",
+            "nothing",
+            "min_cosine",
+            "by chance",
+            "steps to .9",
+        ]
+        .map(String::from),
+    ];
+    for ((experiment, label), outcomes) in curves {
+        let count = |is: fn(Finding) -> bool| outcomes.iter().filter(|o| o.finding.is_some_and(is)).count().to_string();
+        let mean = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / outcomes.len() as f64;
+        let mut steps: Vec<f64> = outcomes.iter().filter_map(|o| o.steps_to_found).collect();
+        steps.sort_by(f64::total_cmp);
+        // The middle run's; none where less than half of them come so far.
+        let middle = steps.get((outcomes.len() - 1) / 2);
+        table.push([
+            experiment,
+            label,
+            outcomes.len().to_string(),
+            count(|finding| finding == Finding::All),
+            count(|finding| matches!(finding, Finding::AllBut(_))),
+            count(|finding| finding == Finding::Span),
+            count(|finding| finding == Finding::Nothing),
+            format!("{:.3}", mean(|o| o.min_cosine)),
+            format!("{:.3}", mean(|o| o.chance)),
+            middle.map_or("-".into(), |steps| format!("{steps:.0}")),
+        ]);
+    }
+    print(&table, 2..10);
+    Ok(())
+}
+
+fn columns() -> Result<()> {
+    let mut table = vec![["column", "in pictures", "group", "measured", "between", "what it is"].map(String::from)];
+    for column in COLUMNS {
+        let bounds = column.bounds.map_or(String::new(), |(low, high)| format!("{low} and {high}"));
+        let texts = [column.key, column.title, column.group, column.when()].map(String::from);
+        let [key, title, group, when] = texts;
+        table.push([key, title, group, when, bounds, column.meaning.into()]);
+    }
+    print(&table, 0..0);
+    Ok(())
+}
+
+/// Columns as wide as their widest cell, those of numbers to the right.
+fn print<const N: usize>(table: &[[String; N]], numbers: Range<usize>) {
     let widths: [usize; N] =
         std::array::from_fn(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     for row in table {
         let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            2..=5 => format!("{cell:>width$}"),
+            place if numbers.contains(&place) => format!("{cell:>width$}"),
             _ => format!("{cell:width$}"),
         });
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());

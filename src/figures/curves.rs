@@ -3,20 +3,22 @@ use anyhow::{Result, bail};
 use super::Series;
 use crate::{
     input_error,
-    metrics::{COLUMNS, column_name},
+    metrics::{self, Chance, column_name},
     plots::{Band, Curve, Figure, Panel},
 };
 
-/// One panel for each column of `metrics.csv`, one curve for each series.
+/// One panel for each column of `metrics.csv`, one curve for each series, and a dashed line at the chance level where all
+/// runs share one.
 pub fn figure(
     title: &str,
     subtitle: &str,
     columns: &[String],
     series: &[Series],
     band: Band,
+    chance: Option<Chance>,
     watermark: Option<String>,
 ) -> Result<Figure> {
-    let panels = columns.iter().map(|column| panel(column, series)).collect::<Result<Vec<_>>>()?;
+    let panels = columns.iter().map(|column| panel(column, series, chance)).collect::<Result<Vec<_>>>()?;
     Ok(Figure {
         title: title.into(),
         subtitle: subtitle.into(),
@@ -28,9 +30,9 @@ pub fn figure(
     })
 }
 
-fn panel(column: &str, series: &[Series]) -> Result<Panel> {
-    if !COLUMNS.contains(&column) {
-        return Err(input_error!("{}", crate::spec::unknown("column", column, &COLUMNS)));
+fn panel(column: &str, series: &[Series], chance: Option<Chance>) -> Result<Panel> {
+    if metrics::column(column).is_none() {
+        return Err(input_error!("{}", crate::spec::unknown("column", column, metrics::column_keys())));
     }
     let mut curves = Vec::new();
     for series in series {
@@ -40,13 +42,14 @@ fn panel(column: &str, series: &[Series]) -> Result<Panel> {
     if curves.is_empty() {
         bail!("no run has a value in the column {column}");
     }
-    let cosine = column.ends_with("cosine") && column != "mean_cosine";
+    let of_chance = chance.and_then(|chance| metrics::column(column)?.chance(&chance));
     Ok(Panel {
         title: String::new(),
         x_label: "epoch".into(),
         y_label: column_name(column).into(),
-        y_range: cosine.then_some((0.0, 1.0)),
+        y_range: metrics::column_bounds(column),
         curves,
+        references: of_chance.map(|level| (level, "the span alone".to_owned())).into_iter().collect(),
         ..Panel::default()
     })
 }

@@ -4,11 +4,13 @@
 
 mod curves;
 mod fit;
+mod outcomes;
 mod sweeps;
 mod table;
 mod weights;
 
 pub use fit::{Fit, fit_figure, fits};
+pub use outcomes::{Outcome, outcome};
 pub use sweeps::{Effect, distribution_figure, effects, effects_figure, map_figure};
 pub use table::{Cell, Table};
 pub use weights::weights;
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    metrics::{Chance, chance},
     plots::{Band, Dash, DotsGrid, HeatmapGrid, LineStyle},
     record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
     spec::{Experiment, PlannedRun, RunSpec},
@@ -174,7 +177,8 @@ impl Drawing {
         for (suffix, columns) in [("", panels), ("-all", &all)] {
             let path = self.picture(&format!("{name}{suffix}"));
             let subtitle = self.with_changes(&settings(runs));
-            let figure = curves::figure(title, &subtitle, columns, series, self.band, self.watermark(runs))?;
+            let (chance, watermark) = (chance_of(runs), self.watermark(runs));
+            let figure = curves::figure(title, &subtitle, columns, series, self.band, chance, watermark)?;
             figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
         }
@@ -191,6 +195,7 @@ impl Drawing {
                 bail!("run {run} is not recorded; train it first");
             }
             let (_, metrics) = read_metrics(&folder)?;
+            let metrics = metrics.complete(&run.spec);
             match series.iter_mut().find(|series| series.label == run.label) {
                 Some(series) => series.runs.push(metrics),
                 None => {
@@ -250,6 +255,13 @@ fn style(run: &PlannedRun, arms: usize) -> LineStyle {
         1 => LineStyle::new(run.point, Dash::Solid),
         _ => LineStyle::dashed(run.arm, run.point),
     }
+}
+
+/// The chance level of max-cosines, if all runs have the same.
+fn chance_of(runs: &[PlannedRun]) -> Option<Chance> {
+    let shape = |run: &PlannedRun| (run.spec.model.m, run.spec.data.d);
+    let (neurons, atoms) = shape(runs.first()?);
+    runs.iter().all(|run| shape(run) == (neurons, atoms)).then(|| chance(neurons, atoms))
 }
 
 /// The settings that all runs share, in one line.

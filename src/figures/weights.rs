@@ -27,12 +27,8 @@ pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
             panels.push(heatmap(&title, "input", "neuron", &weight, ColorScale::Diverging { limit: None }));
         }
     }
-    let online = layout.find(Site::first(Part::Encoder), Kind::Weight).and_then(|weight| matrix(&record, &weight.name));
-    let online = online.context("the run has no encoder weight W^o")?;
-    // The dictionary is a pure function of the run's settings: drawn again rather than stored.
-    let mut streams = RunStreams::new(record.spec.random, record.spec.seed);
-    let dictionary = Dataset::draw(&record.spec.data, &mut streams).dictionary;
-    let matched = ordered(&cosines(&online, &dictionary).mapv(f64::abs));
+    let online = online(&record)?;
+    let matched = ordered(&cosines(&online, &dictionary(&record)).mapv(f64::abs));
     let scale = ColorScale::Sequential { low: 0.0, high: 1.0 };
     panels.push(heatmap("|cos(Wᵒ, M)|", "atom", "neuron, best matches first", &matched, scale));
     let summary = &record.summary;
@@ -54,6 +50,19 @@ fn title(Site { part, depth }: Site) -> String {
         Part::Predictor => "predictor Wᵖ",
     };
     if depth == 0 { name.into() } else { format!("{name}, layer {}", depth + 1) }
+}
+
+/// The first layer of the online encoder, `(m, p)`.
+pub(super) fn online(record: &RunRecord) -> Result<Array2<f64>> {
+    let layout = Layout::of(&record.spec.model, record.spec.data.p);
+    let weight = layout.find(Site::first(Part::Encoder), Kind::Weight);
+    weight.and_then(|weight| matrix(record, &weight.name)).context("the run has no encoder weight W^o")
+}
+
+/// The dictionary, `(p, d)`: a pure function of the run's settings, drawn again rather than stored.
+pub(super) fn dictionary(record: &RunRecord) -> Array2<f64> {
+    let mut streams = RunStreams::new(record.spec.random, record.spec.seed);
+    Dataset::draw(&record.spec.data, &mut streams).dictionary
 }
 
 fn matrix(record: &RunRecord, name: &str) -> Option<Array2<f64>> {

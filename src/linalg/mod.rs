@@ -9,6 +9,7 @@ pub use plane::{Plane, evenly};
 
 use nalgebra::DMatrix;
 use ndarray::{Array1, Array2, ArrayViewMut2, Axis, s};
+use pathfinding::{kuhn_munkres::kuhn_munkres, matrix::Matrix};
 
 fn dense(matrix: &Array2<f64>) -> DMatrix<f64> {
     DMatrix::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[[i, j]])
@@ -50,6 +51,29 @@ fn reflect(axis: &Array1<f64>, mut columns: ArrayViewMut2<f64>) {
         let along = axis.dot(&columns) * (2.0 / square);
         columns.zip_mut_with(&axis.view().insert_axis(Axis(1)).dot(&along.insert_axis(Axis(0))), |x, y| *x -= y);
     }
+}
+
+/// An orthonormal basis, `(k, p)`, of the `most` leading directions of the rows of `matrix`, `(m, p)`: its right singular
+/// vectors with the largest singular values. Fewer where the rank is less.
+pub fn row_space(matrix: &Array2<f64>, most: usize) -> Array2<f64> {
+    let decomposed = dense(matrix).svd(false, true);
+    let Some(vectors) = decomposed.v_t else { return Array2::zeros((0, matrix.ncols())) };
+    let values = &decomposed.singular_values;
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    let rank = values.iter().filter(|value| **value > 1e-12 * largest).count();
+    Array2::from_shape_fn((rank.min(most), matrix.ncols()), |(i, j)| vectors[(i, j)])
+}
+
+/// For every row the column that it is matched with, one to one, so that the sum of the gains is the largest. `None` where
+/// there are more rows than columns.
+pub fn assignment(gains: &Array2<f64>) -> Option<Vec<usize>> {
+    // The library wants weights with a total order: entries to 40 binary digits.
+    let fixed = |entry: &f64| (entry * 2f64.powi(40)).round() as i64;
+    if gains.is_empty() || gains.nrows() > gains.ncols() {
+        return None;
+    }
+    let weights = Matrix::from_vec(gains.nrows(), gains.ncols(), gains.iter().map(fixed).collect()).ok()?;
+    Some(kuhn_munkres(&weights).1)
 }
 
 /// Eigenvalues of a symmetric matrix, of which the lower triangle is read, the smallest first.

@@ -1,9 +1,9 @@
 //! What `--log` asks for while runs are trained.
 
-use std::{path::PathBuf, sync::LazyLock};
+use std::path::PathBuf;
 
 use super::tensorboard::EventFile;
-use crate::{metrics::COLUMNS, spec::PlannedRun};
+use crate::{metrics::Cells, spec::PlannedRun};
 
 /// Rows between two times that an event file is brought up to date for its readers.
 const ROWS_PER_FLUSH: usize = 20;
@@ -44,13 +44,16 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// One row of `metrics.csv`; the first cell is the epoch.
-    pub fn row(&mut self, cells: &[Option<f64>]) {
+    /// One row of `metrics.csv`. TensorBoard shows what shares the part of its tag before the slash, the column's group,
+    /// in one section.
+    pub fn row(&mut self, cells: &Cells) {
         let Some(events) = &mut self.events else { return };
-        let epoch = cells.first().copied().flatten().unwrap_or(0.0) as u64;
-        let measured = tags().iter().zip(cells).skip(1).filter_map(|(tag, cell)| Some((tag.as_str(), (*cell)?)));
-        let write = || {
-            events.scalars(epoch, measured)?;
+        let epoch = cells.get("epoch").unwrap_or(0.0) as u64;
+        let curves = cells.iter().filter(|(column, _)| column.key != "epoch");
+        let curves = curves.filter_map(|(column, cell)| Some((format!("{}/{}", column.group, column.key), cell?)));
+        let curves: Vec<(String, f64)> = curves.collect();
+        let mut write = || {
+            events.scalars(epoch, curves.iter().map(|(tag, value)| (tag.as_str(), *value)))?;
             if self.rows.is_multiple_of(ROWS_PER_FLUSH) { events.flush() } else { Ok(()) }
         };
         let written = write();
@@ -72,20 +75,4 @@ impl RunLog {
             self.events = None;
         }
     }
-}
-
-/// The columns as TensorBoard's tags: curves that share what stands before the slash are shown in one section.
-fn tags() -> &'static [String] {
-    static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let section = |column: &str| match column {
-            "loss" | "loss_mean" => "loss",
-            "max_cosine" | "median_cosine" | "min_cosine" => "max-cosine",
-            "support" | "false_support" | "sparse" => "support",
-            "representation_std" | "effective_rank" | "mean_cosine" => "collapse",
-            _ if column.ends_with("_singular_value") || column.ends_with("_condition_number") => "spectrum",
-            _ => "norms",
-        };
-        COLUMNS.iter().map(|column| format!("{}/{column}", section(column))).collect()
-    });
-    &TAGS
 }

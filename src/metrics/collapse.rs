@@ -1,5 +1,6 @@
 use ndarray::{Array2, Axis};
 
+use super::spectrum;
 use crate::linalg::symmetric_eigenvalues;
 
 /// Whether representations have collapsed to a point, or to few dimensions.
@@ -43,12 +44,7 @@ fn effective_rank(representation: &Array2<f64>) -> Option<f64> {
     }
     let singular = symmetric_eigenvalues(&covariance).into_iter().map(|value| value.max(0.0).sqrt());
     let singular: Vec<f64> = singular.collect();
-    let total: f64 = singular.iter().sum();
-    if total == 0.0 {
-        return Some(0.0);
-    }
-    let entropy: f64 = singular.iter().map(|s| s / total).filter(|share| *share > 0.0).map(|q| -q * q.ln()).sum();
-    Some(entropy.exp())
+    Some(spectrum::effective_rank(&singular))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 use ndarray::{Array1, Array2, Axis};
 
+/// An atom with a max-cosine of at least this counts as found.
+pub const FOUND: f64 = 0.9;
+
 /// Recovery of the dictionary by the encoder (Eq. 12): over the atoms j, the maximum, median and minimum of
 /// `max_i |<W_i*, M_*j>| / (|W_i*| |M_*j|)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -8,6 +11,8 @@ pub struct MaxCosine {
     /// The mean of the middle two for an even number of atoms.
     pub median: f64,
     pub min: f64,
+    /// Atoms that are [`FOUND`]; none where a cosine is not a number.
+    pub found: Option<usize>,
 }
 
 /// Signed cosines between neurons and atoms, `(m, d)`, for an encoder weight `(m, p)` and a dictionary `(p, d)`.
@@ -26,11 +31,16 @@ pub fn max_cosine(weight: &Array2<f64>, dictionary: &Array2<f64>) -> MaxCosine {
     let mut best: Vec<f64> =
         cosines.columns().into_iter().map(|atom| atom.iter().fold(0.0, |best: f64, c| best.max(c.abs()))).collect();
     if cosines.iter().any(|c| c.is_nan()) {
-        return MaxCosine { max: f64::NAN, median: f64::NAN, min: f64::NAN };
+        return MaxCosine { max: f64::NAN, median: f64::NAN, min: f64::NAN, found: None };
     }
     best.sort_by(f64::total_cmp);
     let d = best.len();
-    MaxCosine { max: best[d - 1], median: (best[(d - 1) / 2] + best[d / 2]) / 2.0, min: best[0] }
+    MaxCosine {
+        max: best[d - 1],
+        median: (best[(d - 1) / 2] + best[d / 2]) / 2.0,
+        min: best[0],
+        found: Some(best.iter().filter(|cosine| **cosine >= FOUND).count()),
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +52,7 @@ mod tests {
     fn a_scaled_signed_permutation_recovers_everything() {
         let weight = array![[0.0, -3.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.0, 7.0]];
         let recovered = max_cosine(&weight, &Array2::eye(3));
-        assert_eq!(recovered, MaxCosine { max: 1.0, median: 1.0, min: 1.0 });
+        assert_eq!(recovered, MaxCosine { max: 1.0, median: 1.0, min: 1.0, found: Some(3) });
     }
 
     #[test]
@@ -59,6 +69,6 @@ mod tests {
     #[test]
     fn a_dead_neuron_recovers_nothing() {
         let measured = max_cosine(&Array2::zeros((2, 3)), &Array2::eye(3));
-        assert_eq!(measured, MaxCosine { max: 0.0, median: 0.0, min: 0.0 });
+        assert_eq!(measured, MaxCosine { max: 0.0, median: 0.0, min: 0.0, found: Some(0) });
     }
 }

@@ -95,7 +95,7 @@ impl ExperimentRecord {
 
 fn read(results: &Path, plan: PlannedRun) -> Result<RecordedRun> {
     let (summary, metrics) = read_metrics(&run_folder(results, &plan))?;
-    Ok(RecordedRun { plan, metrics, summary })
+    Ok(RecordedRun { metrics: metrics.complete(&plan.spec), plan, summary })
 }
 
 /// Seeds in the names of an experiment's run folders; none where there is no such folder.

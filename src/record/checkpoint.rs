@@ -16,7 +16,7 @@ use super::{
 use crate::spec::{PlannedRun, layout::StateDict};
 
 /// Layout of the file. A program that changes what a checkpoint holds counts this up.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Names of what is in the file beside the parameters.
 const LOG: &str = "metrics.csv";

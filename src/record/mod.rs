@@ -29,7 +29,7 @@ pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorde
 pub use plan::{Plan, PlannedWork};
 pub use provenance::Provenance;
 pub use read::{Metrics, RunRecord, read_metrics, read_run};
-pub use rows::{Cells, Log};
+pub use rows::Log;
 pub use summary::Summary;
 pub use table::Table;
 pub use torch_save::read_torch_state;

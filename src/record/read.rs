@@ -3,7 +3,10 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::{Summary, weights::parse_state};
-use crate::spec::{Moment, RunSpec, layout::StateDict};
+use crate::{
+    metrics::{FOUND, chance},
+    spec::{Moment, RunSpec, layout::StateDict},
+};
 
 /// The columns of a `metrics.csv`; an empty cell is a NaN.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,23 @@ impl Metrics {
             }
         }
         Ok(Self { names, columns })
+    }
+
+    /// With the columns that are worked out from the run's settings and the others: records of every age have them.
+    pub fn complete(mut self, spec: &RunSpec) -> Self {
+        let (Some(epochs), Some(cosines)) = (self.column("epoch"), self.column("min_cosine")) else { return self };
+        let rows = epochs.len();
+        let level = chance(spec.model.m, spec.data.d).min;
+        let found = cosines.iter().position(|cosine| *cosine >= FOUND);
+        let steps = found.map_or(f64::NAN, |row| epochs[row] * spec.batches().len() as f64);
+        let since = |row: usize| if found.is_some_and(|found| row >= found) { steps } else { f64::NAN };
+        let worked_out =
+            [("chance_cosine", vec![level; rows]), ("steps_to_found", (0..rows).map(since).collect::<Vec<_>>())];
+        for (name, values) in worked_out {
+            self.names.push(name.into());
+            self.columns.push(values);
+        }
+        self
     }
 
     /// One column.
@@ -94,7 +114,7 @@ pub fn read_run(folder: &Path) -> Result<RunRecord> {
         Ok((spec, state))
     };
     let (spec, state) = read().with_context(|| broken(folder))?;
-    Ok(RunRecord { spec, summary, metrics, state })
+    Ok(RunRecord { metrics: metrics.complete(&spec), spec, summary, state })
 }
 
 fn broken(folder: &Path) -> String {
@@ -103,4 +123,24 @@ fn broken(folder: &Path) -> String {
          them, to be trained again)",
         folder.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_records_have_what_is_worked_out() {
+        let spec: RunSpec = "{data: {samples: 100}, train: {batch_size: 30}}".parse().unwrap();
+        let text = "epoch,loss,min_cosine\n0,,0.5\n2,1.5,0.91\n4,1.25,0.85\n";
+        let metrics = Metrics::parse(text.as_bytes()).unwrap();
+        assert_eq!(metrics.column("steps_to_found"), None);
+        let metrics = metrics.complete(&spec);
+        // Four batches in an epoch, and never forgotten.
+        assert_eq!(metrics.at("steps_to_found", Moment::Start), None);
+        assert_eq!(metrics.column("steps_to_found").unwrap()[1..], [8.0, 8.0]);
+        assert_eq!(metrics.at("chance_cosine", Moment::End), Some(chance(50, 10).min));
+        let never = Metrics::parse(b"epoch,min_cosine\n0,0.5\n1,nan\n").unwrap().complete(&spec);
+        assert_eq!(never.at("steps_to_found", Moment::End), None);
+    }
 }

@@ -2,10 +2,7 @@ use std::io::Write;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::metrics::{COLUMNS, Row};
-
-/// Cells of a row of `metrics.csv`, one for each of [`COLUMNS`]; none where nothing was measured.
-pub type Cells = [Option<f64>; COLUMNS.len()];
+use crate::metrics::{Cells, Row, measured};
 
 /// The rows of a run so far, as `metrics.csv` holds them: every digit, and empty cells where nothing was measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,15 +15,15 @@ pub struct Log {
 impl Default for Log {
     /// The header alone.
     fn default() -> Self {
-        Self { csv: format!("{}\n", COLUMNS.join(",")).into_bytes(), last: None, diverged_at: None }
+        Self { csv: format!("{}\n", header()).into_bytes(), last: None, diverged_at: None }
     }
 }
 
 impl Log {
     /// Appends a row.
     pub fn push(&mut self, row: &Row) {
-        let cells = row.cells();
-        for (place, cell) in cells.iter().enumerate() {
+        let cells = Cells::of(row);
+        for (place, (_, cell)) in cells.iter().enumerate() {
             let comma = if place > 0 { "," } else { "" };
             match cell {
                 Some(value) => write!(self.csv, "{comma}{value}"),
@@ -44,7 +41,7 @@ impl Log {
         let text = std::str::from_utf8(&csv)?;
         let Some(text) = text.strip_suffix('\n') else { bail!("the last row is cut short") };
         let mut lines = text.split('\n');
-        ensure!(lines.next() == Some(COLUMNS.join(",").as_str()), "the first row does not name the columns");
+        ensure!(lines.next() == Some(header().as_str()), "the first row does not name the columns");
         for (number, line) in lines.enumerate() {
             let Some(cells) = cells(line) else { bail!("row {number} is not one of numbers") };
             log.count(cells);
@@ -70,7 +67,7 @@ impl Log {
 
     /// Epoch of the last row.
     pub fn epoch(&self) -> Option<usize> {
-        self.last.and_then(|cells| Some(cells[0]? as usize))
+        self.last.as_ref().and_then(epoch)
     }
 
     /// First measured epoch with a loss or weights that are not finite.
@@ -80,7 +77,7 @@ impl Log {
 
     fn count(&mut self, cells: Cells) {
         if self.diverged_at.is_none() && has_diverged(&cells) {
-            self.diverged_at = cells[0].map(|epoch| epoch as usize);
+            self.diverged_at = epoch(&cells);
         }
         self.last = Some(cells);
     }
@@ -90,13 +87,22 @@ impl Log {
 /// weight may reach a loss through what bounds it.
 fn has_diverged(cells: &Cells) -> bool {
     let tells = |name: &str| matches!(name, "loss" | "loss_mean") || name.ends_with("_norm");
-    COLUMNS.iter().zip(cells).any(|(name, cell)| tells(name) && cell.is_some_and(|value| !value.is_finite()))
+    cells.iter().any(|(column, cell)| tells(column.key) && cell.is_some_and(|value| !value.is_finite()))
+}
+
+/// The first line.
+fn header() -> String {
+    measured().map(|column| column.key).collect::<Vec<_>>().join(",")
+}
+
+fn epoch(cells: &Cells) -> Option<usize> {
+    cells.get("epoch").map(|epoch| epoch as usize)
 }
 
 /// Cells of a line; none if it is not a row.
 fn cells(line: &str) -> Option<Cells> {
     let cell = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-    line.split(',').map(cell).collect::<Option<Vec<_>>>()?.try_into().ok()
+    Cells::new(line.split(',').map(cell).collect::<Option<_>>()?)
 }
 
 #[cfg(test)]
@@ -105,7 +111,7 @@ mod tests {
     use crate::metrics::MaxCosine;
 
     fn row(epoch: usize, loss: Option<f64>) -> Row {
-        let cosine = MaxCosine { max: 1.0 / 3.0, median: 1e-300, min: f64::NAN };
+        let cosine = MaxCosine { max: 1.0 / 3.0, median: 1e-300, min: f64::NAN, found: None };
         let (wt_norm, bo_norm, bt_norm, weight_diff) = (Some(1e300), None, None, Some(f64::INFINITY));
         Row { epoch, loss, loss_mean: loss, cosine, wo_norm: 2.0, wt_norm, bo_norm, bt_norm, weight_diff, detail: None }
     }
@@ -123,7 +129,7 @@ mod tests {
             assert_eq!((log.epoch(), log.diverged_at(), log.rows().count()), (Some(3), Some(2), 4));
         }
         assert_eq!(log.csv(), read.csv());
-        assert_eq!(log.rows().nth(1).unwrap()[1], Some(0.1 + 0.2));
+        assert_eq!(log.rows().nth(1).unwrap().get("loss"), Some(0.1 + 0.2));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
     weights::{serialize, stored},
 };
 use crate::{
-    metrics::COLUMNS,
+    metrics::Cells,
     spec::{PlannedRun, layout::StateDict},
 };
 
@@ -129,6 +129,7 @@ fn files(run: &PlannedRun, finished: &Finished) -> Result<Vec<(&'static str, Vec
 }
 
 fn last_cells(log: &Log) -> IndexMap<String, f64> {
-    let named = COLUMNS.iter().zip(log.last().into_iter().flatten());
-    named.filter_map(|(name, cell)| Some((name.to_string(), (*cell)?))).filter(|(_, value)| value.is_finite()).collect()
+    let cells = log.last().into_iter().flat_map(Cells::iter);
+    let named = cells.filter_map(|(column, cell)| Some((column.key.to_string(), cell?)));
+    named.filter(|(_, value)| value.is_finite()).collect()
 }

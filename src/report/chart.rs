@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 
 use crate::{
-    metrics::column_name,
+    metrics::{chance, column, column_bounds, column_name},
     plots::linear_ticks,
     record::{ExperimentRecord, Metrics, RecordedRun},
 };
@@ -71,7 +71,7 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
         figure.chart {
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("Curves of {}", entry.experiment.title)) {
                 @for (measure, curves) in &measures {
-                    g class=(format!("measure {measure}")) { (plot(measure, curves, &epochs)) }
+                    g class=(format!("measure {measure}")) { (plot(measure, curves, &epochs, chance_level(entry, measure))) }
                 }
                 @for tick in linear_ticks(0.0, last, 5) {
                     text.tick x=(short(x(tick.value, last))) y=(BOTTOM + 17.0) text-anchor="middle" { (tick.label) }
@@ -92,6 +92,14 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
             script type="application/json" class="hover" { (maud::PreEscaped(hover.replace('<', "\\u003c"))) }
         }
     })
+}
+
+/// What a run has in a column that has found the span alone, if that is known and the same for all curves.
+fn chance_level(entry: &ExperimentRecord, measure: &str) -> Option<f64> {
+    let shapes = || entry.curves.iter().map(|run| (run.spec.model.m, run.spec.data.d));
+    let (neurons, atoms) = shapes().next()?;
+    let column = column(measure)?;
+    if shapes().all(|shape| shape == (neurons, atoms)) { column.chance(&chance(neurons, atoms)) } else { None }
 }
 
 /// Epochs that are drawn: evenly spread over those that were measured.
@@ -141,7 +149,7 @@ fn sampled(metrics: &Metrics, measure: &str, epochs: &[f64]) -> Vec<f64> {
     epochs.iter().map(at).collect()
 }
 
-fn plot(measure: &str, curves: &[Curve], epochs: &[f64]) -> Markup {
+fn plot(measure: &str, curves: &[Curve], epochs: &[f64], chance: Option<f64>) -> Markup {
     let last = epochs.last().copied().unwrap_or(1.0);
     let (low, high) = range(measure, curves);
     let y = |value: f64| BOTTOM - (value.clamp(low, high) - low) / (high - low) * (BOTTOM - TOP);
@@ -163,6 +171,11 @@ fn plot(measure: &str, curves: &[Curve], epochs: &[f64]) -> Markup {
         text.tick transform=(format!("translate(11 {}) rotate(-90)", (TOP + BOTTOM) / 2.0)) text-anchor="middle" {
             (column_name(measure))
         }
+        @if let Some(level) = chance {
+            line.chance x1=(LEFT) x2=(RIGHT) y1=(short(y(level))) y2=(short(y(level))) {
+                title { "the span alone: m random directions in it" }
+            }
+        }
         @for curve in curves {
             g class=(curve.style) transform="scale(0.1)" {
                 @if curve.seeds.len() > 1 { path.band d=(band(curve)) {} }
@@ -176,8 +189,8 @@ fn plot(measure: &str, curves: &[Curve], epochs: &[f64]) -> Markup {
 }
 
 fn range(measure: &str, curves: &[Curve]) -> (f64, f64) {
-    if measure.ends_with("_cosine") {
-        return (0.0, 1.0);
+    if let Some(bounds) = column_bounds(measure) {
+        return bounds;
     }
     let means = curves.iter().flat_map(|curve| &curve.mean).copied().filter(|value| value.is_finite());
     let (low, high) = means.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));

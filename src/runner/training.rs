@@ -14,7 +14,7 @@ use super::{cost, engine::Chosen, faults, queue::Held, recording::Done, sweep::S
 use crate::{
     engine::Engine,
     logs::{Logging, RunLog},
-    metrics::Row,
+    metrics::{Cells, Row},
     record::{self, Checkpoint, Finished, Log, Progress, Provenance},
     spec::PlannedRun,
     train::{self, Cohort, Ended, Snapshot},
@@ -61,7 +61,7 @@ impl<'a> InHand<'a> {
     fn push(&mut self, row: &Row) {
         log::trace!("{}: {row:?}", self.run);
         self.log.push(row);
-        self.live.row(&row.cells());
+        self.live.row(&Cells::of(row));
     }
 }
 

@@ -5,7 +5,7 @@ use serde_yaml::Value;
 
 use super::{Experiment, Fault};
 use crate::fault::unknown;
-use crate::metrics::COLUMNS;
+use crate::metrics::{column, column_keys};
 
 /// One statement about the runs of an experiment, checked at every point of its grid.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -162,8 +162,8 @@ impl Claim {
         if self.above.is_none() && self.below.is_none() && self.published.is_none() {
             return fault("says", "a claim states one of `above`, `below` or `published`".into());
         }
-        if !COLUMNS.contains(&self.measure.as_str()) {
-            return fault("measure", unknown("column", &self.measure, &COLUMNS));
+        if column(&self.measure).is_none() {
+            return fault("measure", unknown("column", &self.measure, column_keys()));
         }
         if !(self.within.is_finite() && self.within > 0.0) {
             return fault("within", "must be a positive number".into());

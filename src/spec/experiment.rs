@@ -18,7 +18,7 @@ use super::{
 };
 use crate::fault::unknown;
 use crate::input_error;
-use crate::metrics::COLUMNS;
+use crate::metrics;
 
 /// An experiment as its file states it.
 #[derive(Clone, Debug, Deserialize)]
@@ -200,8 +200,9 @@ impl Experiment {
             self.arms = design.arms();
         }
         for (key, column) in self.columns() {
-            if !COLUMNS.contains(&column) {
-                return Err(Fault::new(&key, format!("{key}: {}", unknown("column", column, &COLUMNS))));
+            if metrics::column(column).is_none() {
+                let fault = unknown("column", column, metrics::column_keys());
+                return Err(Fault::new(&key, format!("{key}: {fault}")));
             }
         }
         self.check_published()?;

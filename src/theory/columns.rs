@@ -1,9 +1,8 @@
 //! Geometry of U, the matrices with unit columns: a product of spheres, among them the permutation matrices.
 
 use ndarray::{Array2, Axis};
-use pathfinding::{kuhn_munkres::kuhn_munkres, matrix::Matrix};
 
-use crate::random::Draws;
+use crate::{linalg::assignment, random::Draws};
 
 /// Scales every column of `weight` to unit length. Columns of zeros stay.
 pub fn normalize_columns(weight: &mut Array2<f64>) {
@@ -99,12 +98,7 @@ pub struct Nearest {
 /// Finds the permutation matrix nearest to a square `weight`: an assignment problem, since
 /// `|W - P|^2 = |W|^2 + d - 2 <W, P>`.
 pub fn nearest_permutation(weight: &Array2<f64>) -> Nearest {
-    // The library wants weights with a total order: entries to 40 binary digits.
-    let fixed = |entry: &f64| (entry * 2f64.powi(40)).round() as i64;
-    let order = match Matrix::square_from_vec(weight.t().iter().map(fixed).collect()) {
-        Ok(gains) if !weight.is_empty() => kuhn_munkres(&gains).1,
-        _ => vec![],
-    };
+    let order = assignment(&weight.t().to_owned()).unwrap_or_default();
     let distance = frobenius(&(weight - &permutation(&order)));
     Nearest { order, distance }
 }

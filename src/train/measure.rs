@@ -67,6 +67,9 @@ fn details(cohort: &Cohort, engine: &dyn Engine, weights: &Weights) -> Result<Ve
             wp: of(&wp, r),
             wproj: of(&wproj, r),
             collapse: batch.and_then(|(h, _)| metrics::collapse(h)),
+            recovery: metrics::recovery(&weights.wo[r], &data.dictionary),
+            wt_min_cosine: weights.wt.as_ref().map(|wt| metrics::max_cosine(&wt[r], &data.dictionary).min),
+            latent_r2: batch.and_then(|(h, z)| metrics::latent_r2(h, z)),
         });
     }
     Ok(details)

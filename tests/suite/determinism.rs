@@ -40,7 +40,7 @@ fn worst(a: &[PathBuf], b: &[PathBuf]) -> f64 {
     for (a, b) in a.iter().zip(b) {
         assert_eq!(a.file_name(), b.file_name());
         let [ours, theirs] = [a, b].map(|run| Metrics::read(&run.join("metrics.csv")).unwrap());
-        for name in contrastive_landscape::metrics::COLUMNS {
+        for name in contrastive_landscape::metrics::measured().map(|column| column.key) {
             // The smallest singular value is next to zero, and its quotient no number to compare by.
             if name.ends_with("condition_number") {
                 continue;

@@ -21,6 +21,7 @@ mod interrupt;
 mod kill;
 mod library;
 mod losses;
+mod outcomes;
 mod report;
 mod tensorboard;
 mod theory;

@@ -74,7 +74,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
     ]);
     for (d, of_d) in &optima {
         for (i, o) in of_d.iter().enumerate() {
-            let MaxCosine { max, median, min } = o.cosine;
+            let MaxCosine { max, median, min, .. } = o.cosine;
             let losses: [&dyn std::fmt::Display; 5] = [d, &i, &o.non_contrastive, &o.contrastive, &o.gradient];
             table.push(&[&losses[..], &[&o.distance, &o.rank, &o.smallest_singular, &max, &median, &min]].concat());
         }
