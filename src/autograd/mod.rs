@@ -16,6 +16,7 @@
 mod constraints;
 mod curvature;
 mod masks;
+mod optimizer;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayD, Ix2};
 use tch::{Kind, Tensor};
 
+use self::optimizer::Descent;
 use crate::{
     Device,
     engine::{Batch, Engine, MaskBits, Member, Views},
@@ -42,8 +44,7 @@ pub struct AutogradEngine {
     train: TrainSpec,
     /// Samples, `(R, n, p)`.
     x: Tensor,
-    /// Learning rates, `(R,)`.
-    lr: Tensor,
+    descent: Descent,
     /// Of the last batch, `(R, B, m)`.
     representation: Option<Tensor>,
     kind: Kind,
@@ -80,13 +81,12 @@ impl AutogradEngine {
         let layout = Layout::of(&spec.model, spec.data.p);
         let parameters = Parameters::stack(layout, &states, kind, device)?;
         let samples: Vec<_> = members.iter().map(|member| &*member.x).collect();
-        let lr: Vec<f64> = members.iter().map(|member| member.spec.train.lr).collect();
         Ok(Self {
             model: models::build(&spec.model, loss, &parameters, purpose),
+            descent: Descent::new(members, &parameters, kind, device)?,
             parameters,
             train: spec.train.clone(),
             x: stack(&samples)?.to_kind(kind).to_device(device),
-            lr: Tensor::from_slice(&lr).to_kind(kind).to_device(device),
             representation: None,
             kind,
             device,
@@ -134,7 +134,7 @@ impl AutogradEngine {
 
     /// One tensor for every parameter that learns in this turn, by run and name.
     fn named(&self, tensors: &[Tensor], turn: Turn) -> Result<Vec<StateDict>> {
-        let mut runs = vec![StateDict::new(); self.lr.size()[0] as usize];
+        let mut runs = vec![StateDict::new(); self.x.size()[0] as usize];
         for ((parameter, _), tensor) in self.parameters.learning(turn).zip(tensors) {
             for (run, value) in runs.iter_mut().zip(models::unstack(tensor)?) {
                 run.insert(parameter.name.clone(), value);
@@ -159,19 +159,10 @@ impl AutogradEngine {
         let (x1, x2) = no_grad(|| self.views(batch));
         let (loss, gradients) = self.backward(&x1, &x2, batch.turn);
         no_grad(|| {
-            self.descend(&gradients, batch.turn);
+            self.descent.step(&self.parameters, &gradients, batch.turn, batch.rate);
             constraints::apply(&self.train, &self.parameters);
         });
         loss
-    }
-
-    /// `w <- w - lr g` for every parameter that learns in this turn, rounded once, as PyTorch's `add_(g, alpha=-lr)`.
-    fn descend(&mut self, gradients: &[Tensor], turn: Turn) {
-        for ((_, tensor), gradient) in self.parameters.learning(turn).zip(gradients) {
-            let mut shape = vec![1; gradient.dim()];
-            shape[0] = -1;
-            let _ = tensor.shallow_clone().addcmul_(gradient, &self.lr.reshape(shape).neg());
-        }
     }
 }
 
@@ -194,6 +185,12 @@ impl Engine for AutogradEngine {
 
     fn state(&self) -> Result<Vec<StateDict>> {
         self.parameters.states()
+    }
+
+    fn snapshot(&self) -> Result<Vec<StateDict>> {
+        let mut states = self.parameters.states()?;
+        self.descent.remember(&self.parameters, &mut states)?;
+        Ok(states)
     }
 
     fn parameter(&self, name: &str) -> Result<Vec<ArrayD<f64>>> {

@@ -23,7 +23,8 @@ pub struct Member {
     pub spec: Arc<RunSpec>,
     /// Samples, `(n, p)`.
     pub x: Arc<Array2<f64>>,
-    /// Initial parameters and buffers, everything that [`Layout`](crate::spec::layout::Layout) lists.
+    /// Initial parameters and buffers, everything that [`Layout`](crate::spec::layout::Layout) lists; of a run that goes on,
+    /// an [`Engine::snapshot`].
     pub state: StateDict,
 }
 
@@ -56,6 +57,8 @@ pub struct Batch {
     pub turn: Turn,
     /// Factor on the kept entries of both views.
     pub scale: f64,
+    /// Factor on the learning rates: where the schedule stands.
+    pub rate: f64,
     /// One for each member; all of the same number of pairs.
     pub runs: Vec<RunBatch>,
 }
@@ -85,6 +88,10 @@ pub trait Engine: Send {
 
     /// Parameters and buffers of each member as they are now, in layout order.
     fn state(&self) -> Result<Vec<StateDict>>;
+
+    /// What each member needs to go on as if nothing had been: the state and, under [names](crate::spec::Memory::name) of
+    /// their own, what the optimiser remembers. An engine for members of this state goes on from there.
+    fn snapshot(&self) -> Result<Vec<StateDict>>;
 
     /// One parameter of each member.
     fn parameter(&self, name: &str) -> Result<Vec<ndarray::ArrayD<f64>>>;

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayD};
 
 use super::{
     network::{Network, Workspace},
+    optimizer::Descent,
     parameters::Parameters,
     views,
 };
@@ -28,6 +29,7 @@ pub struct FusedEngine {
 /// One run of the cohort.
 struct Run {
     parameters: Parameters,
+    descent: Descent,
     train: TrainSpec,
     /// Samples, `(p, n)`.
     x: Matrix,
@@ -73,7 +75,7 @@ impl Engine for FusedEngine {
             views::mask_views(&run.x, rows, &masks.words(), batch.scale as f32, &mut work.views);
             let loss = network.backpropagate(&mut run.parameters, batch.turn, work);
             std::mem::swap(&mut run.representation, network.representation(work));
-            run.parameters.descend(batch.turn, run.train.lr);
+            run.descent.step(&mut run.parameters, batch.turn, batch.rate * run.train.lr);
             run.parameters.constrain(&run.train);
             loss
         };
@@ -102,6 +104,15 @@ impl Engine for FusedEngine {
         Ok(self.runs.iter().map(|run| run.parameters.state()).collect())
     }
 
+    fn snapshot(&self) -> Result<Vec<StateDict>> {
+        let snapshot = |run: &Run| {
+            let mut state = run.parameters.state();
+            run.descent.remember(&run.parameters, &mut state);
+            state
+        };
+        Ok(self.runs.iter().map(snapshot).collect())
+    }
+
     fn parameter(&self, name: &str) -> Result<Vec<ArrayD<f64>>> {
         self.runs.iter().map(|run| run.parameters.value(name)).collect()
     }
@@ -121,8 +132,10 @@ impl Run {
         let spec = &member.spec;
         ensure!(FusedEngine::supports(spec), "the fused engine does not train such a run; use autograd");
         let layout = Layout::of(&spec.model, spec.data.p);
+        let parameters = Parameters::new(layout, &member.state)?;
         Ok(Self {
-            parameters: Parameters::new(layout, &member.state)?,
+            descent: Descent::new(spec.train.optimizer, &parameters, &member.state),
+            parameters,
             train: spec.train.clone(),
             x: Matrix::from_samples(member.x.view()),
             representation: Matrix::default(),
@@ -253,7 +266,7 @@ mod tests {
             rows: (0..BATCH).map(|_| (draws.bits() % 20) as u32).collect(),
             masks: MaskBits::Drawn([0, 1].map(|_| (0..BATCH).map(|_| draws.bits()).collect())),
         };
-        Batch { turn, scale: 2.0, runs: (0..runs).map(|_| run()).collect() }
+        Batch { turn, scale: 2.0, rate: 1.0, runs: (0..runs).map(|_| run()).collect() }
     }
 
     #[test]

@@ -19,11 +19,12 @@
 //! ```
 
 mod activation;
+mod constraints;
 mod engine;
 mod layer;
 mod network;
+mod optimizer;
 mod parameters;
-mod sgd;
 mod views;
 
 pub use engine::FusedEngine;

@@ -86,7 +86,8 @@ impl Parameters {
     }
 }
 
-fn array(parameter: &Parameter, values: &[f32]) -> ArrayD<f64> {
+/// Values of a parameter in its shape.
+pub fn array(parameter: &Parameter, values: &[f32]) -> ArrayD<f64> {
     let values = values.iter().map(|&value| f64::from(value)).collect();
     ArrayD::from_shape_vec(parameter.shape.clone(), values).expect("a place is as long as its shape says")
 }

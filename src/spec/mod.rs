@@ -13,6 +13,7 @@ pub mod layout;
 mod lines;
 mod measured;
 mod methods;
+mod optimizer;
 mod resolve;
 mod run;
 mod seeds;
@@ -30,6 +31,9 @@ pub use id::run_id;
 pub use input::Overrides;
 pub use lines::Lines;
 pub use methods::{Method, methods};
+#[cfg(test)]
+pub(crate) use optimizer::recorded as optimizer_tests;
+pub use optimizer::{Memory, Optimizer, Schedule};
 pub use resolve::{defaults, resolve};
 pub use run::*;
 pub use seeds::Seeds;

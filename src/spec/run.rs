@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Optimizer, Schedule};
 pub use crate::losses::LossSpec;
 use crate::losses::Sides;
 
@@ -288,7 +289,7 @@ pub enum Init {
     Warm { closeness: f64 },
 }
 
-/// Plain SGD and what is done around a step.
+/// How long and by which steps, and what is done around a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainSpec {
@@ -297,6 +298,11 @@ pub struct TrainSpec {
     /// Leave out the last batch of an epoch when it is not full.
     pub drop_last: bool,
     pub lr: f64,
+    // What came after the first release is left out of files where it is as before: runs keep their hashes.
+    #[serde(default, skip_serializing_if = "Optimizer::is_plain")]
+    pub optimizer: Optimizer,
+    #[serde(default, skip_serializing_if = "Schedule::is_constant")]
+    pub schedule: Schedule,
     pub turns: Turns,
     /// Scaling of the encoders' weights after every step.
     pub normalize_encoder: Normalization,

@@ -144,6 +144,8 @@ fn train(spec: &RunSpec) -> Result<(), Fault> {
         "batch norm needs more than one sample in every batch".into()
     })?;
     positive("train.lr", train.lr)?;
+    train.optimizer.check()?;
+    train.schedule.check(train.epochs)?;
     ensure(train.turns == Turns::Joint || spec.model.family == Family::NonContrastive, "train.turns", || {
         "only the non_contrastive family has two encoders to take turns; use joint".into()
     })?;

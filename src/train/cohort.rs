@@ -24,7 +24,7 @@ pub struct Cohort {
 /// Where a run stands between two epochs: with its settings, all that training needs to go on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// Parameters and buffers.
+    /// Parameters and buffers, and what the optimiser remembers: [`Engine::snapshot`].
     pub state: StateDict,
     /// The random generators, as [`RunStreams::save`] gives them.
     pub generators: Vec<u32>,
@@ -67,7 +67,7 @@ impl Cohort {
     pub fn snapshots(&self, engine: &dyn Engine) -> Result<Vec<Snapshot>> {
         let generators = self.sources.iter().map(|source| source.streams().save());
         Ok(engine
-            .state()?
+            .snapshot()?
             .into_iter()
             .zip(generators)
             .map(|(state, generators)| Snapshot { state, generators })
@@ -109,7 +109,9 @@ impl Cohort {
     pub fn batch(&mut self, k: usize) -> Batch {
         let runs: Vec<_> = self.sources.iter_mut().map(|source| source.batch(k)).collect();
         self.last_rows = runs.iter().map(|run| run.rows.clone()).collect();
-        Batch { turn: turn(self.spec().train.turns, k), scale: self.spec().views.scale(), runs }
+        let RunSpec { train, views, .. } = &**self.spec();
+        let rate = train.schedule.factor(self.epoch, train.epochs);
+        Batch { turn: turn(train.turns, k), scale: views.scale(), rate, runs }
     }
 
     /// Latents of the batch dealt last, `(B, d)`, for each run.

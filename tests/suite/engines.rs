@@ -97,3 +97,30 @@ fn wholly_masked_views_cost_autograd_no_digits() {
         assert!(off < 2e-6, "seed {seed}: losses differ by {off:.1e}");
     }
 }
+
+/// Every optimiser under a schedule, the fused engine beside autograd in double precision.
+#[test]
+fn optimisers_and_schedules_agree() {
+    let settings = [
+        "optimizer: {kind: sgd, momentum: 0.9, weight_decay: 0.01}, schedule: {kind: steps, every: 2, factor: 0.5}",
+        "optimizer: {kind: adam, epsilon: 0.001}, lr: 0.005, schedule: {kind: constant, warmup: 3}",
+        "optimizer: {kind: adamw, epsilon: 0.001}, lr: 0.005, schedule: {kind: cosine, floor: 0.1}",
+    ];
+    for train in settings {
+        for method in ["ncl-predictor", "cl", "simsiam"] {
+            let spec = |dtype: &str| -> Arc<RunSpec> {
+                let text = format!(
+                    "{{method: {method}, dtype: {dtype}, data: {{samples: 60, p: 24, d: 6}}, model: {{m: 9}}, \
+                     train: {{batch_size: 20, epochs: 5, {train}}}}}"
+                );
+                Arc::new(text.parse().unwrap_or_else(|fault| panic!("{text}: {fault:?}")))
+            };
+            let (double, _) =
+                trained(&spec("float64"), |members| Box::new(AutogradEngine::new(members, Device::Cpu).unwrap()));
+            let (single, _) = trained(&spec("float32"), |members| Box::new(FusedEngine::new(members).unwrap()));
+            for (ours, theirs) in single.iter().zip(&double) {
+                assert!((ours - theirs).abs() < 2e-4 * theirs.abs().max(1.0), "{method}, {train}: {ours}, {theirs}");
+            }
+        }
+    }
+}

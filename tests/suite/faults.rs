@@ -64,6 +64,10 @@ impl Engine for Faulty {
     fn state(&self) -> Result<Vec<StateDict>> {
         self.inner.state()
     }
+
+    fn snapshot(&self) -> Result<Vec<StateDict>> {
+        self.inner.snapshot()
+    }
     fn parameter(&self, name: &str) -> Result<Vec<ArrayD<f64>>> {
         self.inner.parameter(name)
     }

@@ -8,7 +8,7 @@ use contrastive_landscape::{
     engine::{Engine, Member},
     fused::FusedEngine,
     record::{Checkpoint, Log, Progress, Workspace},
-    spec::{PlannedRun, RunSpec, layout::StateDict, methods, resolve},
+    spec::{Optimizer, PlannedRun, RunSpec, Schedule, layout::StateDict, methods, resolve},
     train::{Cohort, Ended, Snapshot, train},
 };
 
@@ -109,6 +109,22 @@ fn every_method_goes_on_as_if_it_had_not_stopped() {
             if FusedEngine::supports(&specs[0]) {
                 check(&specs, fused, &format!("{name}, fused"));
             }
+        }
+    }
+}
+
+#[test]
+fn optimisers_and_schedules_go_on_as_if_they_had_not_stopped() {
+    let optimizers = ["{kind: sgd, momentum: 0.9, nesterov: true}", "{kind: adam}", "{kind: adamw}"];
+    for optimizer in optimizers {
+        for (dtype, build) in [("float32", fused as Build), ("float32", autograd), ("float64", autograd)] {
+            let with = |seed| {
+                let mut spec = (*spec("ncl-predictor", seed, &format!(", dtype: {dtype}"))).clone();
+                spec.train.optimizer = serde_yaml::from_str::<Optimizer>(optimizer).unwrap();
+                spec.train.schedule = Schedule::Cosine { warmup: 2, floor: 0.1 };
+                Arc::new(spec)
+            };
+            check(&[with(1), with(2)], build, &format!("{optimizer}, {dtype}"));
         }
     }
 }

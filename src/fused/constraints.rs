@@ -1,4 +1,4 @@
-//! The optimiser's step, and what may be done to the parameters after it.
+//! What may be done to the parameters after a step.
 
 use std::ops::Range;
 
@@ -7,18 +7,10 @@ use ndarray::{ArrayViewMut2, Axis};
 use super::parameters::Parameters;
 use crate::{
     kernels::view_mut,
-    spec::{Normalization, Part, TrainSpec, Turn, Turns, layout::Kind},
+    spec::{Normalization, Part, TrainSpec, Turns, layout::Kind},
 };
 
 impl Parameters {
-    /// `w <- w - lr g` for every parameter that learns in this turn.
-    pub fn descend(&mut self, turn: Turn, lr: f64) {
-        let learning = self.places.iter().filter(|(parameter, _)| parameter.learns(turn));
-        for (_, place) in learning {
-            descend(&mut self.values[place.clone()], &self.gradients[place.clone()], lr as f32);
-        }
-    }
-
     /// EMA target, then unit rows or columns, then clamped biases: the order of the authors' `alternate_train`.
     pub fn constrain(&mut self, train: &TrainSpec) {
         if let Turns::Ema { decay } = train.turns {
@@ -50,13 +42,6 @@ impl Parameters {
                 follow(&mut self.values, target.clone(), online, decay);
             }
         }
-    }
-}
-
-/// `w <- w - lr g`
-fn descend(w: &mut [f32], gradient: &[f32], lr: f32) {
-    for (w, g) in w.iter_mut().zip(gradient) {
-        *w -= lr * g;
     }
 }
 
@@ -130,10 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn steps() {
-        let mut w = [1.0, -2.0, 4.0];
-        descend(&mut w, &[2.0, -4.0, 0.0], 0.25);
-        assert_eq!(w, [0.5, -1.0, 4.0]);
+    fn averages_and_bounds() {
+        let mut w = [0.5, -1.0, 4.0];
         follow(&mut w, 1..2, 2..3, 0.75);
         assert_eq!(w, [0.5, 0.25, 4.0]);
         clamp(&mut w, 0.5);
