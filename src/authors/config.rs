@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use marked_yaml::{LoadError, Node, loader};
+use marked_yaml::{LoadError, LoaderOptions, Node, loader};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
@@ -27,7 +27,8 @@ pub struct Config {
     pub p: usize,
     pub d: usize,
     pub m: usize,
-    pub lr: f64,
+    /// Needed unless the flag replaces it.
+    pub lr: Option<f64>,
     pub has_online_ReLU: bool,
     pub has_target_ReLU: bool,
     /// Read by no script.
@@ -62,7 +63,7 @@ impl Default for Config {
             p: 50,
             d: 10,
             m: 50,
-            lr: 1e-4,
+            lr: Some(1e-4),
             has_online_ReLU: true,
             has_target_ReLU: true,
             has_target_predictor: false,
@@ -106,6 +107,12 @@ impl Config {
             };
             let value = coerced(value, default).map_err(|reason| fail(format!("{key}: {reason}")))?;
             check(&key, &value).map_err(|reason| fail(format!("{key}: {reason}")))?;
+            // What is not needed may be None, and a truth value that is None is false.
+            let value = match (&value, default) {
+                (Value::Null, Value::Bool(_)) => Value::Bool(false),
+                (Value::Null, _) if key == "threshold" => Value::from(0),
+                _ => value,
+            };
             settings.insert(key, value);
         }
         serde_json::from_value(Value::Object(settings)).map_err(|error| input_error!("{file}: {error}"))
@@ -114,7 +121,13 @@ impl Config {
 
 /// Keys of the file with their lines and decoded values.
 fn entries(text: &str, file: &str) -> Result<Vec<(String, usize, Value)>> {
-    let root = match loader::parse_yaml(0, text) {
+    if serde_yaml::Deserializer::from_str(text).take(2).count() > 1 {
+        return Err(input_error!(
+            "{file}: one YAML document is expected, as by the authors' yacs, and there are several"
+        ));
+    }
+    // What is quoted is a string, whatever it spells.
+    let root = match loader::parse_yaml_with_options(0, text, LoaderOptions::default().prevent_coercion(true)) {
         Ok(Node::Mapping(root)) => root,
         Ok(_) => return Err(input_error!("{file}: a configuration is a mapping of keys to values")),
         // An empty file changes no default.
@@ -190,10 +203,20 @@ fn coerced(value: Value, default: &Value) -> Result<Value, String> {
     Err(format!("{must} is needed, not {is}{hint}, as in the authors' yacs configuration"))
 }
 
+const TRUTH_VALUES: [&str; 6] = [
+    "has_online_ReLU",
+    "has_target_ReLU",
+    "has_target_predictor",
+    "alternative_optimization",
+    "rm_predictor",
+    "one_hot_latent",
+];
+
 /// What yacs lets through and the scripts cannot use.
 fn check(key: &str, value: &Value) -> Result<(), String> {
     match value {
-        Value::Null if matches!(key, "sigma0" | "z_dim" | "batch_norm") => Ok(()),
+        Value::Null if matches!(key, "sigma0" | "z_dim" | "batch_norm" | "threshold" | "lr") => Ok(()),
+        Value::Null if TRUTH_VALUES.contains(&key) => Ok(()),
         Value::Null => Err("None means nothing here".into()),
         Value::Number(number)
             if number.as_i64().is_some_and(|int| int < 0)
@@ -230,12 +253,15 @@ mod tests {
                     ws_noise_levels: (1, 1.25, 1.5, 2,) \nmasking_probs: (0.5,)\nsparsity_levels: [0.1]\nz_dim: 5\n\
                     gaussian_noise_levels: (None,)\nbatch_norm: encoder_pre_activation\n";
         let config = parsed(text).unwrap();
-        assert_eq!((config.nn, config.lr, config.has_online_ReLU), (3000, 1e-4, false));
+        assert_eq!((config.nn, config.lr, config.has_online_ReLU), (3000, Some(1e-4), false));
+        let nothing = parsed("lr: None\none_hot_latent: None\nrm_predictor: None\nthreshold: None").unwrap();
+        assert_eq!((nothing.lr, nothing.one_hot_latent), (None, false));
         assert_eq!(floats(&config.ws_noise_levels), [Some(1.0), Some(1.25), Some(1.5), Some(2.0)]);
         assert_eq!(config.ws_noise_levels[0].as_ref().unwrap().to_string(), "1");
         assert_eq!(floats(&config.gaussian_noise_levels), [None]);
         assert_eq!(config.batch_norm, "encoder_pre_activation");
         assert_eq!(config.num_exp, 5);
+        assert_eq!(parsed("nn: '10'").unwrap().nn, 10);
         assert_eq!(parsed("").unwrap(), Config::default());
         assert_eq!(parsed("# nothing\n---\n").unwrap(), Config::default());
     }
@@ -257,6 +283,9 @@ mod tests {
             ("nn: [", "x.yaml"),
             ("p: {a: 1}", "an int is needed"),
             ("LOG_DIR: results", "unknown key"),
+            ("nn: 10\n---\nnn: 20", "one YAML document"),
+            ("has_online_ReLU: 'yes'", "a truth value is needed, not a string"),
+            ("one_hot_latent: \"yes\"", "a truth value is needed, not a string"),
         ] {
             let error = parsed(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

@@ -82,6 +82,10 @@ pub struct Ours {
     pub engine: Option<EngineChoice>,
     /// Parameters to start from, by their names.
     pub from_state_dict: Option<PathBuf>,
+    /// Runs trained side by side, at most.
+    pub cohort: Option<std::num::NonZero<usize>>,
+    /// List the runs, and train none.
+    pub dry_run: bool,
     pub force: bool,
 }
 
@@ -129,12 +133,14 @@ pub const THEIRS: [Flag; 24] = [
 ];
 
 /// Flags of ours beside them.
-pub const OURS: [Flag; 6] = [
+pub const OURS: [Flag; 8] = [
     flag("seeds", "SEEDS", "7, 1..5 or 1,4,9 instead of 1 to num_exp"),
     flag("device", "DEVICE", "cpu, cuda, cuda:N or auto [cpu]"),
     flag("jobs", "N", "runs trained at the same time [the number of cores]"),
     flag("engine", "ENGINE", "autograd, fused or auto [autograd]"),
     flag("from-state-dict", "FILE", "start from these parameters: .safetensors, or .pt of torch.save"),
+    flag("cohort", "N", "runs trained side by side; more than one changes last digits [1 on a CPU]"),
+    switch("dry-run", "list the runs and estimate their work, without training any"),
     switch("force", "train again what is recorded"),
 ];
 
@@ -174,10 +180,14 @@ pub fn split(arguments: &[String], theirs: &'static [Flag], ours: &'static [Flag
     Ok(given)
 }
 
-/// argparse takes a dash with something behind it for a flag, unless it is a negative number.
+/// argparse takes a dash with something behind it for a flag, unless it is a negative number: `-\d+` or `-\d*\.\d+`, and so
+/// not `-1e-3` (write `--bias_val=-1e-3`).
 fn looks_like_flag(argument: &str) -> bool {
-    let is_dashed = argument.len() > 1 && argument.starts_with('-');
-    is_dashed && argument.parse::<f64>().is_err() && !argument.contains(' ')
+    let Some(number) = argument.strip_prefix('-').filter(|rest| !rest.is_empty()) else { return false };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = number.split_once('.').unwrap_or(("", number));
+    let is_number = digits(whole) && digits(fraction) && !fraction.is_empty();
+    !is_number && !argument.contains(' ')
 }
 
 /// The flag of a full name or of its beginning; what is short for one flag of theirs stays so beside ours.
@@ -297,6 +307,8 @@ impl CommandLine {
             "jobs" => self.ours.jobs = Some(given.parsed()?),
             "engine" => self.ours.engine = Some(given.parsed()?),
             "from-state-dict" => self.ours.from_state_dict = Some(given.value.clone().into()),
+            "cohort" => self.ours.cohort = Some(given.parsed()?),
+            "dry-run" => self.ours.dry_run = true,
             "force" => self.ours.force = true,
             other => unreachable!("the table lists --{other}, and nothing takes it"),
         }
@@ -347,6 +359,8 @@ mod tests {
             ("--cfg a --logDir b --use_batchnorm true", "unknown flag `--use_batchnorm`"),
             ("--cfg a --logDir b --use_bn maybe", "--use_bn maybe: a truth value is needed"),
             ("--cfg a --logDir b --lr", "--lr: expected a value"),
+            ("--cfg a --logDir b --bias_val -1e-3", "--bias_val: expected a value"),
+            ("--cfg a --logDir b --bias_val -1.", "--bias_val: expected a value"),
             ("--cfg a --logDir b --lr --use_bn t", "--lr: expected a value"),
             ("--cfg a --logDir b --log_metrics=1", "takes no value"),
             ("--cfg a --logDir b stray", "unexpected argument `stray`"),

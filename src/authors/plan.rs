@@ -1,6 +1,9 @@
 //! The runs of one call of a training script, in the order of its loops.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
@@ -43,7 +46,10 @@ pub fn plan(script: Script, line: &CommandLine) -> Result<Plan> {
 /// As [`plan`].
 pub fn plan_of(script: Script, line: &CommandLine, mut config: Config) -> Result<Plan> {
     if line.lr != 0.0 {
-        config.lr = line.lr;
+        config.lr = Some(line.lr);
+    }
+    if config.lr.is_none() {
+        return Err(input_error!("{}: lr: None means nothing here, where --lr 0 keeps it", line.cfg.display()));
     }
     if line.batch_size != 0 {
         config.batch_size = line.batch_size;
@@ -124,14 +130,15 @@ fn seeds(line: &CommandLine, config: &Config) -> Result<Vec<u64>> {
         None if config.num_exp <= 1_000_000 => (1..=config.num_exp as u64).collect(),
         None => return Err(input_error!("num_exp {}: a million experiments at most", config.num_exp)),
     };
-    match seeds.iter().find(|&&seed| seed > u64::from(u32::MAX)) {
+    match seeds.iter().find(|&&seed| seed == 0 || seed > u64::from(u32::MAX)) {
+        Some(0) => Err(input_error!("--seeds 0: the seed of experiment i is i + 1, so that seeds begin with 1")),
         Some(seed) => Err(input_error!("--seeds {seed}: NumPy takes seeds below 2^32")),
         None => Ok(seeds),
     }
 }
 
 /// The folder above `--logDir`, and its own name.
-fn split(log_dir: &std::path::Path) -> Result<(PathBuf, String)> {
+fn split(log_dir: &Path) -> Result<(PathBuf, String)> {
     let name = log_dir.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| input_error!("--logDir {}: give a folder by its name", log_dir.display()))?;
     Ok((log_dir.parent().map(Into::into).unwrap_or_default(), name.to_string()))
@@ -174,7 +181,7 @@ fn group(script: Script, line: &CommandLine, config: &Config, levels: &Levels) -
         "-sp-{}-mask{}-lr-{}-1h-{}",
         text(&levels.sparsity),
         text(&levels.masking_prob),
-        python_float(config.lr),
+        python_float(config.lr.unwrap_or(f64::NAN)),
         bool(config.one_hot_latent)
     );
     match script {
@@ -213,7 +220,7 @@ fn explain(fault: &Fault, line: &CommandLine) -> anyhow::Error {
     input_error!("{}: {reason} ({} of --model {})", origin(&fault.path), line.cfg.display(), line.model)
 }
 
-fn read_start(path: &std::path::Path) -> Result<StateDict> {
+fn read_start(path: &Path) -> Result<StateDict> {
     let state = match path.extension().and_then(|ending| ending.to_str()) {
         Some("safetensors") => record::read_state(path),
         Some("pt" | "pth") => record::read_torch_state(path),
@@ -263,24 +270,21 @@ fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<State
 }
 
 impl Plan {
-    /// Runs still to do: not those whose folder holds the same settings, from the same start, already. (The authors' files are overwritten by
-    /// any call with the same folder and levels; so are ours, unless nothing would change.)
-    ///
-    /// # Errors
-    /// None of a record that cannot be read: it is trained again.
-    pub fn todo(&self, force: bool) -> Result<Vec<PlannedRun>> {
+    /// Runs still to do: not those whose folder holds the same settings, from the same start, already. (The authors' files
+    /// are overwritten by any call with the same folder and levels; so are ours, unless nothing would change.) A record that
+    /// cannot be read is trained again.
+    pub fn todo(&self, force: bool) -> Vec<PlannedRun> {
         let is_same = |run: &PlannedRun| -> bool {
             let folder = record::run_folder(&self.results, run);
             let start = run.start.as_deref().map(record::state_digest);
             record::read_run(&folder).is_ok_and(|record| record.spec == *run.spec && record.summary.start == start)
         };
-        let todo = self.runs.iter().filter(|run| force || !is_same(run));
-        let todo = todo.cloned().collect();
-        std::fs::create_dir_all(self.results_folder()).context("cannot create the folder of --logDir")?;
-        Ok(todo)
+        self.runs.iter().filter(|run| force || !is_same(run)).cloned().collect()
     }
 
-    fn results_folder(&self) -> PathBuf {
-        if self.results.as_os_str().is_empty() { PathBuf::from(".") } else { self.results.clone() }
+    /// Creates the folder above `--logDir`.
+    pub fn create_folder(&self) -> Result<()> {
+        let folder = if self.results.as_os_str().is_empty() { Path::new(".") } else { &self.results };
+        std::fs::create_dir_all(folder).context("cannot create the folder of --logDir")
     }
 }

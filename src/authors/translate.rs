@@ -160,7 +160,7 @@ impl Translation<'_> {
         let batch_size =
             if self.script == Script::MainSimclr { config.batch_size } else { config.batch_size.min(config.nn) };
         self.set("train.batch_size", batch_size);
-        self.set("train.lr", config.lr);
+        self.set("train.lr", config.lr.unwrap_or_default());
         match self.script {
             Script::Main => {}
             Script::MainSimclr => return self.set("loss.temperature", flags.temperature),

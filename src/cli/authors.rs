@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{io::Write, num::NonZero, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 
@@ -6,8 +6,9 @@ use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
     input_error,
     logs::tell,
-    runner::{DeviceChoice, EngineChoice, Options, ProgressMode},
-    spec::unknown,
+    record,
+    runner::{self, DeviceChoice, EngineChoice, Options, ProgressMode},
+    spec::{PlannedRun, unknown},
 };
 
 /// Do what a script of the authors' repository does: same flags, same configuration, same numbers
@@ -77,7 +78,11 @@ fn names() -> Vec<&'static str> {
 
 fn train(script: Script, line: &CommandLine) -> Result<()> {
     let plan = authors::plan(script, line)?;
-    let todo = plan.todo(line.ours.force)?;
+    let todo = plan.todo(line.ours.force);
+    if line.ours.dry_run {
+        return dry_run(&plan, &todo);
+    }
+    plan.create_folder()?;
     let mut options = Options {
         device: line.ours.device.unwrap_or(DeviceChoice::Cpu),
         engine: line.ours.engine.unwrap_or(EngineChoice::Autograd),
@@ -89,11 +94,34 @@ fn train(script: Script, line: &CommandLine) -> Result<()> {
     if let Some(jobs) = line.ours.jobs {
         options.jobs = jobs.get();
     }
-    let kept = plan.runs.len() - todo.len();
-    if kept > 0 {
-        tell(format_args!("{kept} of {} runs are recorded with these settings already", plan.runs.len()));
+    options.cohort = line.ours.cohort.map(NonZero::get);
+    let kept: Vec<&PlannedRun> = plan.runs.iter().filter(|run| !todo.iter().any(|other| other.id == run.id)).collect();
+    if !kept.is_empty() {
+        tell(format_args!("{} of {} runs are recorded with these settings already", kept.len(), plan.runs.len()));
+        let by_other_code = record::made_by_other_code(&plan.results, kept.iter().copied());
+        if by_other_code > 0 {
+            tell(super::run::kept_from_other_code(by_other_code));
+        }
     }
-    super::run::train(&todo, &options).with_context(|| format!("in {}", line.log_dir.display()))
+    if todo.is_empty() {
+        return Ok(());
+    }
+    super::run::train(&todo, &options, kept.len()).with_context(|| format!("in {}", line.log_dir.display()))
+}
+
+fn dry_run(plan: &authors::Plan, todo: &[PlannedRun]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut work = 0.0;
+    for run in &plan.runs {
+        let is_todo = todo.iter().any(|other| other.id == run.id);
+        work += if is_todo { runner::work(&run.spec) } else { 0.0 };
+        let state = if is_todo { "to train" } else { "recorded" };
+        writeln!(out, "{state}  {run}  {}", runner::steps_text(&run.spec))?;
+    }
+    let left = runner::human_time(Duration::try_from_secs_f64(work).unwrap_or(Duration::MAX));
+    let recorded = plan.runs.len() - todo.len();
+    writeln!(out, "{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", plan.runs.len())?;
+    Ok(())
 }
 
 fn print_help(script: &str, models: &[&str], theirs: &[flags::Flag], ours: &[flags::Flag]) {

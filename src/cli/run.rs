@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Result, bail};
 
@@ -50,22 +50,22 @@ pub fn train_share(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings,
             log::warn!("{error:#}");
         }
     }
-    train(&mine, &options)
+    train(&mine, &options, 0)
 }
 
 /// Failures that are told one by one.
 const FAILURES_SHOWN: usize = 10;
 
-/// Trains and reports, and stops at a signal; fails if a run failed.
-pub fn train(runs: &[PlannedRun], options: &Options) -> Result<()> {
+/// Trains and reports, and stops at a signal; fails if a run failed. So many more runs are `recorded` already.
+pub fn train(runs: &[PlannedRun], options: &Options, recorded: usize) -> Result<()> {
     let signals = runner::Signals::listen()?;
     let outcome = runner::run(runs, &Options { interrupt: signals.interrupt(), ..options.clone() })?;
     tell(format_args!(
         "{} runs trained, {} recorded before, {} failed; results in {}",
         outcome.trained,
-        outcome.kept + outcome.elsewhere,
+        recorded + outcome.kept + outcome.elsewhere,
         outcome.failures.len(),
-        options.results.display()
+        if options.results.as_os_str().is_empty() { Path::new(".") } else { &options.results }.display()
     ));
     if outcome.elsewhere > 0 {
         tell(format_args!("{} of the recorded runs by another process meanwhile", outcome.elsewhere));

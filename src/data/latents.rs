@@ -52,17 +52,16 @@ fn symmetric(draws: &mut dyn Draws, d: usize, sparsity: f64) -> Vec<f64> {
     }
 }
 
-/// The authors' base vector: -1s, then +1s, then zeros.
+/// The authors' base vector: -1s, then +1s, then zeros; `z[:s1] = -1; z[s1:s2] = 1`, where Python counts what is negative
+/// from the end, and takes what is beyond it for the end.
 fn fixed_support(d: usize, sparsity: f64) -> Vec<f64> {
     let negative = (d as f64 * sparsity / 2.0).ceil();
     let support = (d as f64 * sparsity).ceil().max(negative + 1.0);
-    (0..d)
-        .map(|i| match i as f64 {
-            i if i < negative => -1.0,
-            i if i < support => 1.0,
-            _ => 0.0,
-        })
-        .collect()
+    let place = |index: f64| if index < 0.0 { (d as f64 + index).max(0.0) } else { index.min(d as f64) } as usize;
+    let mut z = vec![0.0; d];
+    z[..place(negative)].fill(-1.0);
+    z[place(negative)..place(support).max(place(negative))].fill(1.0);
+    z
 }
 
 #[cfg(test)]
@@ -135,6 +134,14 @@ mod tests {
         };
         assert_eq!(counts(0.1), (1, 1));
         assert_eq!(counts(0.3), (2, 1));
+        // np.zeros(10) after the two assignments of `gen_z`.
+        let ends = |sparsity| fixed_support(10, sparsity).iter().map(|v| *v as i8).collect::<Vec<_>>();
+        assert_eq!(ends(0.0), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(ends(1.0), [-1, -1, -1, -1, -1, 1, 1, 1, 1, 1]);
+        assert_eq!(ends(1.3), [-1, -1, -1, -1, -1, -1, -1, 1, 1, 1]);
+        assert_eq!(ends(-0.5), [-1, -1, -1, -1, -1, -1, -1, -1, 1, 0]);
+        assert_eq!(ends(-3.0), [0; 10]);
+        assert_eq!(fixed_support(1, 0.3), [-1.0]);
         let z = drawn("{kind: fixed_support, sparsity: 0.3}");
         assert!(z.outer_iter().all(|row| row.sum() == -1.0 && row.mapv(f64::abs).sum() == 3.0));
     }

@@ -59,7 +59,14 @@ fn data(spec: &RunSpec) -> Result<(), Fault> {
             format!("the identity dictionary needs p = d, but p = {} and d = {}", data.p, data.d)
         })?;
     }
+    let as_theirs = spec.random == Random::Authors && matches!(data.latents, Latents::FixedSupport { .. });
     if let Latents::Symmetric { sparsity } | Latents::Binary { sparsity } | Latents::FixedSupport { sparsity } =
+        data.latents
+        && as_theirs
+    {
+        // Their code draws something of any number.
+        ensure(sparsity.is_finite(), "data.latents.sparsity", || format!("a number, not {sparsity}"))?;
+    } else if let Latents::Symmetric { sparsity } | Latents::Binary { sparsity } | Latents::FixedSupport { sparsity } =
         data.latents
     {
         ensure(sparsity > 0.0 && sparsity < 1.0, "data.latents.sparsity", || {
@@ -140,7 +147,8 @@ fn train(spec: &RunSpec) -> Result<(), Fault> {
         format!("a batch of {} does not fit into data.samples = {n}", train.batch_size)
     })?;
     let smallest = spec.smallest_batch().saturating_mul(spec.views.pairs);
-    ensure(spec.model.batch_norm == BatchNorm::None || smallest > 1, "train.batch_size", || {
+    let normalizes = !matches!(spec.model.batch_norm, BatchNorm::None | BatchNorm::Idle);
+    ensure(!normalizes || smallest > 1, "train.batch_size", || {
         "batch norm needs more than one sample in every batch".into()
     })?;
     positive("train.lr", train.lr)?;

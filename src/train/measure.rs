@@ -8,7 +8,7 @@ use crate::{
     engine::Engine,
     metrics::{self, Detail, Row, Spectrum},
     spec::{
-        Part, RunSpec, SpectrumSource,
+        Dtype, Part, RunSpec, SpectrumSource,
         layout::{Layout, Site},
     },
 };
@@ -47,6 +47,7 @@ pub fn rows(cohort: &Cohort, engine: &dyn Engine, epoch: usize, losses: Option<&
 
 fn details(cohort: &Cohort, engine: &dyn Engine, weights: &Weights) -> Result<Vec<Detail>> {
     let spec = cohort.spec();
+    let is_single = spec.dtype == Dtype::Float32;
     let representations = engine.representations()?;
     let latents = cohort.last_latents();
     let heads = |name: &str| matrices(spec, engine, name);
@@ -61,7 +62,7 @@ fn details(cohort: &Cohort, engine: &dyn Engine, weights: &Weights) -> Result<Ve
         };
         let batch = representations.get(r).zip(latents.get(r));
         details.push(Detail {
-            support: batch.map(|(h, z)| metrics::support(&weights.wo[r], &data.dictionary, h, z)),
+            support: batch.map(|(h, z)| metrics::support(&weights.wo[r], &data.dictionary, h, z, is_single)),
             wo,
             wt,
             wp: of(&wp, r),

@@ -111,6 +111,8 @@ fn what_their_scripts_stop_at_is_one_clear_error() {
     for (more, part) in [
         ("--use_bias False", "--use_bias False: the activation"),
         ("--const_bias", "--const_bias: a constant bias"),
+        ("--seeds 0", "--seeds 0: the seed of experiment i is i + 1"),
+        ("--bias_val -1e-3", "--bias_val: expected a value"),
         ("--use_bias 0 --const_bias --clip_bias", "--clip_bias: there is no trained bias"),
         ("--use_alt_norm t --use_row_norm t", "--use_alt_norm, --use_row_norm:"),
         ("--m_identity t", "--m_identity: the identity dictionary needs p = d"),
@@ -149,6 +151,42 @@ fn jobs_change_no_digit() {
     let (one, three) = (run("1"), run("3"));
     assert_eq!(one.len(), 6);
     assert_eq!(crate::workbench::differing(&one, &three), [""; 0]);
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_trained() {
+    let folder = folder();
+    let run = |more: &[&str]| {
+        let flags = ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "x", "--batch_size", "32"];
+        landscape(folder.path()).args(flags).args(more).assert().success()
+    };
+    run(&["--dry-run"]).stdout(predicate::str::contains("6 runs, 0 recorded, an estimated"));
+    assert!(!folder.path().join("x").exists());
+    run(&["--seeds", "1"]).stderr(predicate::str::contains("results in .\n"));
+    run(&["--dry-run"]).stdout(predicate::str::contains("6 runs, 3 recorded, an estimated"));
+    run(&[]).stderr(predicate::str::contains("3 runs trained, 3 recorded before"));
+}
+
+/// Settings at the edge, at which their scripts train too.
+#[test]
+fn what_their_scripts_do_at_the_edges() {
+    let folder = folder();
+    let trains = |script: &str, config: &str, flags: &str| {
+        fs::write(folder.path().join("edge.yaml"), config).unwrap();
+        let line = format!("authors {script} --cfg edge.yaml --logDir edge --force --seeds 1 {flags}");
+        landscape(folder.path()).args(line.split_whitespace()).assert().success();
+    };
+    let levels = CONFIG.replace("sparsity_levels: (0.3,)", "sparsity_levels: (0, 1, 1.5, -0.5)");
+    trains("main.py", &levels, "--batch_size 32");
+    trains("main.py", &CONFIG.replace("d: 4", "d: 1"), "--batch_size 32");
+    trains(
+        "main.py",
+        &CONFIG.replace("lr: 1e-4", "lr: None\none_hot_latent: None\nrm_predictor: None"),
+        "--batch_size 32",
+    );
+    // Batch norm that is built and never applied needs no more than one sample.
+    trains("main_simsiam.py", &CONFIG.replace("nn: 64", "nn: 13"), "--batch_size 12 --model simsiam-ml --use_bn False");
+    trains("main_simclr.py", CONFIG, "--batch_size 1 --model simclr");
 }
 
 /// What a run started from is part of what it is.
