@@ -3,12 +3,14 @@ use std::fmt;
 /// Where a cohort is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Device {
+    /// The processor: one thread for each cohort that is trained.
     Cpu,
     /// A CUDA device by number.
     Cuda(usize),
 }
 
 impl Device {
+    /// Whether it is a GPU, which only the autograd engine trains on.
     pub fn is_cuda(self) -> bool {
         matches!(self, Self::Cuda(_))
     }

@@ -19,6 +19,7 @@ impl std::error::Error for InputError {}
 pub struct Fault {
     /// Dotted path of the offending key, as far as it is known.
     pub path: String,
+    /// What the user reads: what is wrong, and what would be valid.
     pub message: String,
 }
 

@@ -12,11 +12,15 @@ use crate::{
 /// A claim with what the records say about it.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// Name of the experiment that makes it.
     pub experiment: String,
+    /// Whose settings the experiment has: the paper's text, the authors' scripts, ours.
     pub protocol: String,
+    /// The claim as it stands in the file, or as a cell of the published table makes it.
     pub claim: Claim,
     /// Where the claim is made.
     pub source: String,
+    /// One for each curve that the claim is about.
     pub checks: Vec<Check>,
     /// The worst of the checks'.
     pub verdict: Verdict,
@@ -29,8 +33,11 @@ pub struct Check {
     pub label: String,
     /// Of the value that the claim is about, over its recorded seeds.
     pub value: Estimate,
+    /// On which side of what the value should lie; none for a claim about a published value alone.
     pub comparison: Option<Comparison>,
+    /// The value in print, where there is one.
     pub published: Option<Published>,
+    /// What the two together come to at this point.
     pub verdict: Verdict,
     /// The runs behind the numbers, as `experiment/run`.
     pub runs: Vec<String>,

@@ -15,6 +15,7 @@ pub enum Format {
     Md,
     /// One line for each check, numbers in full, with the runs behind it.
     Csv,
+    /// A list of outcomes with their checks, numbers in full.
     Json,
 }
 

@@ -19,7 +19,9 @@ use crate::{
 /// The authors' are two generators that every draw advances, so the caller keeps their order.
 #[derive(Clone)]
 pub enum RunStreams {
+    /// Our own, keyed by the run's seed.
     Native(Key),
+    /// NumPy's and PyTorch's, as the authors' scripts seed them.
     Authors(Box<AuthorsStreams>),
 }
 

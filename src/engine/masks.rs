@@ -8,6 +8,7 @@ use crate::{
 pub enum MaskBits {
     /// Of view 1 and of view 2, `ceil(p / 64)` words for each pair of views; bit j of the words keeps entry j.
     Drawn([Vec<u64>; 2]),
+    /// Not drawn yet: the place to draw from.
     Native(NativeMasks),
 }
 
@@ -24,9 +25,11 @@ impl MaskBits {
 /// Native draws are functions of their place, and this is the place of a batch's masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NativeMasks {
+    /// How the two views' masks depend on each other.
     pub masks: Masks,
     /// Of view 1 and of view 2; the second is for independent views alone.
     pub keys: [Key; 2],
+    /// Keeps an entry with probability `1 - masking_prob`.
     pub keep: Bernoulli,
     /// Place of the first word in the keys' sequences.
     pub counter: u64,

@@ -4,6 +4,8 @@
 //! on CPU or CUDA, in single or double precision: it is the reference. [`crate::fused`] does the same arithmetic by
 //! hand-written kernels in single precision on the CPU. Each is tested against the other and against recorded numbers.
 
+#![warn(missing_docs)]
+
 mod masks;
 
 pub use masks::{MaskBits, NativeMasks, with_complement};
@@ -54,6 +56,7 @@ impl RunBatch {
 /// One batch of a cohort.
 #[derive(Clone, Debug)]
 pub struct Batch {
+    /// Which branch learns at this step.
     pub turn: Turn,
     /// Factor on the kept entries of both views.
     pub scale: f64,
@@ -66,7 +69,9 @@ pub struct Batch {
 /// Explicit views of a cohort, for tests and for gradients at a point: for each run `x1` and `x2`, `(B, p)`.
 #[derive(Clone, Debug)]
 pub struct Views {
+    /// View 1 of each run: the online encoder's.
     pub x1: Vec<Array2<f64>>,
+    /// View 2 of each run: the target encoder's, where there is one.
     pub x2: Vec<Array2<f64>>,
 }
 

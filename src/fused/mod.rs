@@ -18,6 +18,8 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+#![warn(missing_docs)]
+
 mod activation;
 mod constraints;
 mod engine;

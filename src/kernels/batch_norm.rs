@@ -11,11 +11,14 @@ const MOMENTUM: f64 = 0.1;
 /// Mean and biased variance of one neuron over a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Statistics {
+    /// Mean over the batch.
     pub mean: f64,
+    /// Mean square deviation: divided by n, not by n - 1.
     pub variance: f64,
 }
 
 impl Statistics {
+    /// Of one neuron's samples, `(B,)`, summed in double precision.
     #[inline(always)]
     pub fn of(x: &[f32]) -> Self {
         let n = x.len() as f64;

@@ -46,6 +46,7 @@ impl Matrix {
         &self.data[i * self.columns..][..self.columns]
     }
 
+    /// The samples of neuron `i`, to be written.
     pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
         &mut self.data[i * self.columns..][..self.columns]
     }
@@ -55,6 +56,7 @@ impl Matrix {
         self.data.chunks_exact(self.columns.max(1))
     }
 
+    /// Rows in order, to be written.
     pub fn iter_mut(&mut self) -> ChunksExactMut<'_, f32> {
         self.data.chunks_exact_mut(self.columns.max(1))
     }
@@ -64,6 +66,7 @@ impl Matrix {
         &self.data
     }
 
+    /// All values, row after row, to be written.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         &mut self.data
     }
@@ -73,6 +76,7 @@ impl Matrix {
         view(&self.data, self.rows, self.columns)
     }
 
+    /// `(m, B)`, to be written.
     pub fn view_mut(&mut self) -> ArrayViewMut2<'_, f32> {
         view_mut(&mut self.data, self.rows, self.columns)
     }

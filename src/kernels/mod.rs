@@ -5,6 +5,8 @@
 //! chosen at run time. Sums over a batch are taken in a fixed order and finished in double precision, so a result depends
 //! on nothing but its inputs.
 
+#![warn(missing_docs)]
+
 pub mod batch_norm;
 mod exp;
 mod gemm;

@@ -5,7 +5,9 @@ use crate::random::{Draws, native::Key};
 /// The two ends of a spectrum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extremes {
+    /// The smallest Ritz value: an upper bound on the smallest eigenvalue.
     pub smallest: f64,
+    /// The largest Ritz value: a lower bound on the largest eigenvalue.
     pub largest: f64,
     /// How far, at most, either is from an eigenvalue: the norm of `A v - value v` for its unit vector `v`.
     pub residual: f64,

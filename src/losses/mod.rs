@@ -5,6 +5,8 @@
 //! is autograd's. Tests go over the table by themselves (`tests/suite/losses.rs`): a new row is held against its literal form,
 //! finite differences and the other engine at once.
 
+#![warn(missing_docs)]
+
 mod contrast;
 mod cosine;
 mod literal;
@@ -98,6 +100,7 @@ pub struct Work {
     pub similarities: usize,
     /// Scalar products of two neurons over the batch, likewise.
     pub correlations: usize,
+    /// Calls of `exp`.
     pub exponentials: usize,
     /// Numbers that autograd keeps for the backward pass, beside representations.
     pub kept: usize,

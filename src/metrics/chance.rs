@@ -10,8 +10,11 @@ use crate::random::{Draws, native::Key};
 /// Mean max-cosines of neurons that point at random within a space that holds the atoms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Chance {
+    /// Of the atom that is met best.
     pub max: f64,
+    /// Over the atoms; the mean of the middle two for an even number.
     pub median: f64,
+    /// Of the atom that is met worst.
     pub min: f64,
 }
 

@@ -7,9 +7,11 @@ pub const FOUND: f64 = 0.9;
 /// `max_i |<W_i*, M_*j>| / (|W_i*| |M_*j|)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MaxCosine {
+    /// Of the atom recovered best.
     pub max: f64,
     /// The mean of the middle two for an even number of atoms.
     pub median: f64,
+    /// Of the atom recovered worst: 1 if all are found.
     pub min: f64,
     /// Atoms that are [`FOUND`]; none where a cosine is not a number.
     pub found: Option<usize>,

@@ -5,6 +5,7 @@ use super::{Collapse, MaxCosine, Recovery, Spectrum, Support};
 /// [`COLUMNS`](super::COLUMNS) says how `metrics.csv` reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
+    /// Finished epochs; 0 before training.
     pub epoch: usize,
     /// Loss of the epoch's last batch, before its step (what the authors log); none at epoch 0.
     pub loss: Option<f64>,
@@ -12,11 +13,15 @@ pub struct Row {
     pub loss_mean: Option<f64>,
     /// Recovery of the dictionary by W^o.
     pub cosine: MaxCosine,
-    /// Frobenius norms of W^o, W^t and of the first layers' biases, and |W^o - W^t|.
+    /// Frobenius norm of W^o, the first layer.
     pub wo_norm: f64,
+    /// Frobenius norm of W^t; none in models without a target encoder.
     pub wt_norm: Option<f64>,
+    /// Norm of the first layer's bias; none without one.
     pub bo_norm: Option<f64>,
+    /// The same of the target encoder.
     pub bt_norm: Option<f64>,
+    /// Frobenius norm of W^o - W^t.
     pub weight_diff: Option<f64>,
     /// The costly columns, measured at an interval.
     pub detail: Option<Detail>,
@@ -27,9 +32,13 @@ pub struct Row {
 pub struct Detail {
     /// On the last batch; none at epoch 0.
     pub support: Option<Support>,
+    /// Of W^o.
     pub wo: Option<Spectrum>,
+    /// Of W^t, or of W^o where `metrics.target_spectrum` is `online`.
     pub wt: Option<Spectrum>,
+    /// Of the predictor's weight.
     pub wp: Option<Spectrum>,
+    /// Of the projector's weight.
     pub wproj: Option<Spectrum>,
     /// On the last batch; none at epoch 0.
     pub collapse: Option<Collapse>,

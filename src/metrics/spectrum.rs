@@ -5,7 +5,9 @@ use crate::linalg::singular_values;
 /// Singular values of a weight matrix, in short.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spectrum {
+    /// The largest singular value: the spectral norm.
     pub largest: f64,
+    /// The smallest of the `min(rows, columns)` singular values.
     pub smallest: f64,
     /// `exp` of the entropy of the singular values, normalised: the number of dimensions in use (Roy and Vetterli 2007).
     pub effective_rank: f64,

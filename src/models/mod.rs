@@ -1,5 +1,7 @@
 //! The networks on libtorch tensors, one file per family.
 
+#![warn(missing_docs)]
+
 mod non_contrastive;
 mod parameters;
 mod parts;
@@ -28,6 +30,8 @@ pub struct Forward {
 
 /// A network with its loss, on the views `x1` and `x2` of a cohort, `(R, B, p)`.
 pub trait Model: Send {
+    /// Representations and loss, one for each run. Parameters that rest in this turn get no gradient; batch norms track the
+    /// batch's statistics.
     fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> Forward;
 }
 

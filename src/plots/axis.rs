@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
+    /// Equal differences are equally far apart.
     #[default]
     Linear,
     /// Logarithmic; values at or below zero are missing.
@@ -55,7 +56,9 @@ impl Scale {
 /// A labelled position on an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
+    /// Where it stands, in the axis's own values.
     pub value: f64,
+    /// The value in print, such as `0.25` or `10³`.
     pub label: String,
 }
 

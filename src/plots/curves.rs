@@ -23,7 +23,9 @@ const REFERENCE_WIDTH: f64 = 150.0;
 /// A quantity of several runs of one setting.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {
+    /// Its text in the legend.
     pub label: String,
+    /// Colour and dashes.
     pub style: LineStyle,
     /// Strictly increasing, such as epochs.
     pub x: Vec<f64>,
@@ -58,13 +60,19 @@ impl Curve {
 /// One plot of curves.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
+    /// Text above the plot.
     pub title: String,
+    /// Text below the x axis.
     pub x_label: String,
+    /// Text beside the y axis.
     pub y_label: String,
     /// Values the y axis shows; those of the curves and their bands if there is none. Curves are cut at its ends.
     pub y_range: Option<(f64, f64)>,
+    /// Spacing of the x axis.
     pub x_scale: Scale,
+    /// Spacing of the y axis.
     pub y_scale: Scale,
+    /// A line for each, with its band.
     pub curves: Vec<Curve>,
     /// Horizontal lines, such as published values, with their labels.
     pub references: Vec<(f64, String)>,

@@ -13,9 +13,11 @@ use super::text::Font;
 /// One category.
 #[derive(Clone, Debug, Default)]
 pub struct Dot {
+    /// Its text beside the axis.
     pub label: String,
     /// Not finite if there is none.
     pub mean: f64,
+    /// Ends of the line through the dot, such as a 95 % interval of the mean.
     pub interval: Option<(f64, f64)>,
     /// The values that the mean is of, such as one for each seed, drawn as small dots.
     pub values: Vec<f64>,
@@ -28,11 +30,15 @@ pub struct Dot {
 /// Categories from top to bottom, each with a value, its interval and a value to compare with.
 #[derive(Clone, Debug, Default)]
 pub struct Dots {
+    /// Text above the plot.
     pub title: String,
+    /// Text below the axis.
     pub x_label: String,
     /// Values the axis shows at least.
     pub x_range: Option<(f64, f64)>,
+    /// Spacing of the axis.
     pub x_scale: Scale,
+    /// The categories, first one on top.
     pub dots: Vec<Dot>,
     /// What the dots are, for the legend.
     pub value_label: String,

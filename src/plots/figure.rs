@@ -15,12 +15,15 @@ use super::surface::Surface;
 /// Panels of curves over seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Figure {
+    /// Text above all panels.
     pub title: String,
     /// The settings, in one line.
     pub subtitle: String,
+    /// The plots, row by row.
     pub panels: Vec<Panel>,
     /// Panels side by side.
     pub columns: usize,
+    /// What the band around a mean shows.
     pub band: Band,
     /// A warning shown in the picture, such as that the run was cut short.
     pub watermark: Option<String>,
@@ -88,9 +91,11 @@ impl Figure {
 /// Plots of one kind side by side.
 #[derive(Clone, Debug, Default)]
 pub struct Grid<P> {
+    /// Text above all plots.
     pub title: String,
     /// The settings, in one line.
     pub subtitle: String,
+    /// The plots, row by row.
     pub panels: Vec<P>,
     /// Panels side by side.
     pub columns: usize,

@@ -18,11 +18,15 @@ const MAX_ASPECT: f64 = 3.0;
 /// One matrix as coloured cells, first row on top; NaN is grey.
 #[derive(Clone, Debug)]
 pub struct Heatmap {
+    /// Text above the map.
     pub title: String,
+    /// Text below the columns.
     pub x_label: String,
+    /// Text beside the rows.
     pub y_label: String,
     /// Rows of equal length.
     pub values: Vec<Vec<f64>>,
+    /// How values become colours.
     pub scale: ColorScale,
     /// Labels of rows by index; round indices, counted from 0, if empty. Labels without room are left out.
     pub row_ticks: Vec<(usize, String)>,

@@ -24,6 +24,8 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+#![warn(missing_docs)]
+
 mod axis;
 mod canvas;
 mod curves;

@@ -60,9 +60,11 @@ impl FromStr for Band {
 /// Mean of `n` runs with the two edges of a band.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
+    /// The mean of the finite values.
     pub mean: f64,
-    /// Edges of the band; both NaN where it is undefined (one run, or [`Band::None`]).
+    /// Lower edge of the band; both edges are NaN where it is undefined (one run, or [`Band::None`]).
     pub low: f64,
+    /// Upper edge.
     pub high: f64,
     /// Finite values the mean was taken over.
     pub n: usize,

@@ -56,10 +56,14 @@ pub fn color(index: usize) -> RGBColor {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dash {
+    /// One unbroken line.
     #[default]
     Solid,
+    /// Long dashes.
     Dashed,
+    /// Dots.
     Dotted,
+    /// A dash and a dot in turn.
     DashDot,
 }
 
@@ -80,10 +84,12 @@ impl Dash {
 pub struct LineStyle {
     /// Index into the colour-blind safe palette of seven colours; larger indices start again.
     pub color: usize,
+    /// Pattern of the line.
     pub dash: Dash,
 }
 
 impl LineStyle {
+    /// A colour of the palette, by index, with a pattern.
     pub fn new(color: usize, dash: Dash) -> Self {
         Self { color, dash }
     }
@@ -100,9 +106,17 @@ impl LineStyle {
 pub enum ColorScale {
     /// Blue below zero, white at zero, red above; symmetric, reaching `limit` on both sides, or the largest magnitude of
     /// the values when there is none.
-    Diverging { limit: Option<f64> },
+    Diverging {
+        /// The value at full colour.
+        limit: Option<f64>,
+    },
     /// Dark (viridis) at the first number to bright at the second.
-    Sequential { low: f64, high: f64 },
+    Sequential {
+        /// The value at the dark end.
+        low: f64,
+        /// The value at the bright end.
+        high: f64,
+    },
     /// Viridis over the range of the values.
     SequentialAuto,
 }

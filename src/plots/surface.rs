@@ -13,16 +13,22 @@ use super::text::Font;
 /// A marked point of a surface.
 #[derive(Clone, Debug, Default)]
 pub struct Marker {
+    /// Position along the x axis, in its values.
     pub x: f64,
+    /// Position along the y axis, in its values.
     pub y: f64,
+    /// Text beside the mark.
     pub label: String,
 }
 
 /// Values of a function on a grid.
 #[derive(Clone, Debug)]
 pub struct Surface {
+    /// Text above the plot.
     pub title: String,
+    /// Text below the x axis.
     pub x_label: String,
+    /// Text beside the y axis.
     pub y_label: String,
     /// Strictly increasing positions of the columns, at least two.
     pub x: Vec<f64>,
@@ -30,9 +36,11 @@ pub struct Surface {
     pub y: Vec<f64>,
     /// One row per `y`, one value per `x`; NaN is grey.
     pub values: Vec<Vec<f64>>,
+    /// How values become colours.
     pub scale: ColorScale,
     /// About how many iso-lines, at round values.
     pub levels: usize,
+    /// Points to mark, such as the ends of runs.
     pub markers: Vec<Marker>,
 }
 

@@ -48,6 +48,7 @@ pub struct Claim {
 pub enum Moment {
     /// Before training.
     Start,
+    /// After training.
     #[default]
     End,
     /// The smallest value of the run.
@@ -62,10 +63,13 @@ pub enum Moment {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum Bound {
+    /// One and the same number at every point of the grid.
     Number(f64),
     /// Other runs: an arm or label, of this experiment or of another file of the same folder.
     Runs {
+        /// The other file's name without `.yaml`; this experiment if not given.
         experiment: Option<String>,
+        /// The arm, compared at the same point of the grid, or the label of one curve.
         of: Option<String>,
     },
 }
@@ -74,7 +78,9 @@ pub enum Bound {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Published {
+    /// The mean, as printed.
     pub mean: f64,
+    /// The standard deviation, where it is printed.
     pub std: Option<f64>,
 }
 

@@ -33,6 +33,7 @@ pub struct Experiment {
     /// The experiment that this one is a variant of, by name: its file says `extends`.
     #[serde(skip)]
     pub extends: Option<String>,
+    /// Text above its pictures.
     pub title: String,
     /// Whose settings these are: the text of the paper if nothing else is said.
     #[serde(default = "as_written")]
@@ -59,6 +60,7 @@ pub struct Experiment {
     /// Dotted paths and the values each takes; every combination is run.
     #[serde(default)]
     pub grid: IndexMap<String, Vec<Value>>,
+    /// Seeds of every curve: one run each.
     pub seeds: Seeds,
     /// Columns of `metrics.csv`, one panel of curves each; no curves are drawn if there are none.
     #[serde(default = "main_panels")]
@@ -92,8 +94,9 @@ pub struct TableSpec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapSpec {
-    /// Paths of the grid.
+    /// The horizontal axis: a path of the grid.
     pub x: String,
+    /// The vertical axis: another path.
     pub y: String,
     /// A column of `metrics.csv`.
     #[serde(default = "min_cosine")]
@@ -103,6 +106,7 @@ pub struct MapSpec {
 /// What tells the curves of an experiment apart: an arm and a point of its grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurveName {
+    /// Arm and grid values as legends and run names spell them.
     pub label: String,
     /// The part of the label that names the point of the grid; empty without a grid.
     pub point: String,
@@ -111,14 +115,17 @@ pub struct CurveName {
 /// One run of an experiment.
 #[derive(Clone, Debug)]
 pub struct PlannedRun {
+    /// Name of its experiment, and of the folder that it is recorded in.
     pub experiment: String,
     /// Name of its folder: readable labels and the hash of its settings.
     pub id: String,
     /// What tells its curve from the others: arm and grid values. Runs that differ in the seed only share it.
     pub label: String,
-    /// Which of the experiment's arms it belongs to, and which of the grid's points.
+    /// Place of its arm among the experiment's arms.
     pub arm: usize,
+    /// Place of its grid values among the grid's points.
     pub point: usize,
+    /// Its settings, all of them.
     pub spec: Arc<RunSpec>,
     /// Parameters to start from instead of the drawn ones.
     pub start: Option<Arc<StateDict>>,

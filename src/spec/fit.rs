@@ -28,6 +28,7 @@ pub struct FitSpec {
 /// Curves that are compared with rows of the table together: an arm at one of the competing values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
+    /// Name of the arm.
     pub arm: String,
     /// `mask 0.5`
     pub value: String,

@@ -9,7 +9,9 @@ use crate::input_error;
 /// What the command line changes in an experiment: later layers win.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
+    /// Settings over those of the experiment's file, one mapping for each flag.
     pub layers: Vec<Value>,
+    /// Seeds instead of those of the file.
     pub seeds: Option<Seeds>,
     /// Path and flag of each layer, for error messages.
     origins: Vec<(String, String)>,

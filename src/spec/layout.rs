@@ -38,7 +38,9 @@ pub enum Kind {
 /// A layer of the network: its part, and its depth in that part, from 0 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
+    /// The part of the network that it belongs to.
     pub part: Part,
+    /// Layers of the part before it.
     pub depth: usize,
 }
 
@@ -54,8 +56,11 @@ impl Site {
 pub struct Parameter {
     /// The authors' name, `Wo.weight`.
     pub name: String,
+    /// Outputs first: `(m, p)` for the encoder's weight; empty for a scalar.
     pub shape: Vec<usize>,
+    /// The layer that it belongs to.
     pub site: Site,
+    /// What it is of that layer.
     pub kind: Kind,
     /// Whether SGD changes it.
     pub trained: bool,

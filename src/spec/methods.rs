@@ -7,7 +7,9 @@ use serde_yaml::Value;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Method {
+    /// What experiments and `landscape methods` call it.
     pub name: String,
+    /// What it is, in one line.
     pub summary: String,
     /// Where the paper defines it.
     pub equation: String,

@@ -22,11 +22,17 @@ pub struct RunSpec {
     pub random: Random,
     /// Precision of parameters, views and losses. Data are always drawn in double precision.
     pub dtype: Dtype,
+    /// What is seen: samples, dictionary, latents and noise.
     pub data: DataSpec,
+    /// How two views are made of a sample.
     pub views: ViewSpec,
+    /// The network.
     pub model: ModelSpec,
+    /// What is minimised.
     pub loss: LossSpec,
+    /// How long and by which steps.
     pub train: TrainSpec,
+    /// What is written down between epochs.
     pub metrics: MetricsSpec,
 }
 
@@ -44,7 +50,9 @@ pub enum Random {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dtype {
+    /// Single precision, as the authors train.
     Float32,
+    /// Double precision; by the autograd engine alone.
     Float64,
 }
 
@@ -58,8 +66,11 @@ pub struct DataSpec {
     pub p: usize,
     /// Number of dictionary atoms, and so of latents.
     pub d: usize,
+    /// How M is drawn.
     pub dictionary: Dictionary,
+    /// Distribution of z.
     pub latents: Latents,
+    /// Distribution of eps.
     pub noise: Noise,
 }
 
@@ -79,22 +90,26 @@ pub enum Dictionary {
 pub enum Latents {
     /// Entries +1 and -1 with probability `sparsity / 2` each, else 0; redrawn until one is non-zero (Section 4.2).
     Symmetric {
+        /// Probability of an entry to be non-zero, before latents of zeros are redrawn.
         #[serde(default = "tenth")]
         sparsity: f64,
     },
     /// Entries 1 with probability `sparsity`, else 0 (Section 4.1).
     Binary {
+        /// Probability of a 1.
         #[serde(default = "tenth")]
         sparsity: f64,
     },
     /// Exactly one non-zero entry.
     OneHot {
+        /// How its sign is drawn; the magnitude is 1.
         #[serde(default)]
         sign: OneHotSign,
     },
     /// `ceil(d sparsity / 2)` entries -1 and the following ones up to `max(ceil(d sparsity), that + 1)` +1, permuted
     /// for each sample (`gen_z` of the authors' code). At d = 10, sparsities 0.1 and 0.2 are the same distribution.
     FixedSupport {
+        /// Share of the d entries that are non-zero, before rounding up.
         #[serde(default = "tenth")]
         sparsity: f64,
     },
@@ -117,9 +132,11 @@ pub enum OneHotSign {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Noise {
+    /// `eps = 0`: no noise.
     None,
     /// `sigma = (sqrt(ln d) / d)^exponent` (the authors' code; exponent 1 is its default).
     Authors {
+        /// Power of the base `sqrt(ln d) / d`; larger is quieter.
         #[serde(default = "one")]
         exponent: f64,
     },
@@ -127,6 +144,7 @@ pub enum Noise {
     Paper,
     /// The given standard deviation.
     Gaussian {
+        /// In every coordinate.
         sigma: f64,
     },
 }
@@ -135,6 +153,7 @@ pub enum Noise {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ViewSpec {
+    /// How the masks of view 1 and view 2 depend on each other.
     pub masks: Masks,
     /// Probability that an entry is set to ZERO, the authors' `q`; the paper's alpha is `1 - masking_prob`.
     pub masking_prob: f64,
@@ -158,19 +177,25 @@ pub enum Masks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
+    /// Which networks see which view.
     pub family: Family,
     /// Number of neurons: width of the encoder and of every head.
     pub m: usize,
     /// Layers of the encoder, 1 or 2 (Fig. 3).
     pub layers: usize,
+    /// The elementwise non-linearity of every encoder layer.
     pub activation: Activation,
+    /// Where batch norm stands in every encoder layer.
     pub batch_norm: BatchNorm,
     /// The encoder's bias.
     pub bias: Bias,
+    /// Head before the loss or the predictor.
     pub projector: Projector,
+    /// Head on the branch that learns.
     pub predictor: Predictor,
     /// Parts that keep their initial parameters.
     pub frozen: Vec<Part>,
+    /// Start of the encoders' weights.
     pub init: Init,
 }
 
@@ -191,6 +216,7 @@ pub enum Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
+    /// `W a + b`: a linear encoder.
     Identity,
     /// `ReLU(W a + b)`.
     Relu,
@@ -205,8 +231,11 @@ pub enum Activation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchNorm {
+    /// Nowhere.
     None,
+    /// Between the linear map and the activation.
     PreActivation,
+    /// After the activation.
     PostActivation,
     /// One module before and after: what the authors' SimSiam does when told both `--use_bn` and
     /// `encoder_post_activation`.
@@ -219,6 +248,7 @@ pub enum BatchNorm {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Bias {
+    /// No such parameter; not with the symmetric ReLUs, whose threshold it is.
     None,
     /// Starts at zero and learns (the paper).
     Zero,
@@ -226,6 +256,7 @@ pub enum Bias {
     Uniform,
     /// The same constant for every neuron, never trained (Eq. 15; the authors' `--const_bias`).
     Constant {
+        /// Of every neuron: the threshold b of Eq. 15.
         value: f64,
     },
 }
@@ -234,6 +265,7 @@ pub enum Bias {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Projector {
+    /// The loss sees representations as they are.
     None,
     /// A linear map with bias.
     Linear,
@@ -245,20 +277,24 @@ pub enum Projector {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Predictor {
+    /// Both branches alike.
     None,
     /// A linear map starting at nn.Linear's default (Eq. 5, 8).
     Linear {
+        /// Whether it has a trained bias `(m,)`.
         #[serde(default = "yes")]
         bias: bool,
     },
     /// A linear map starting at the identity, its bias at nn.Linear's default.
     Identity {
+        /// Whether it has a trained bias `(m,)`.
         #[serde(default = "yes")]
         bias: bool,
     },
     /// Drawn, recorded and normalised as the linear one, but no part of the loss (the authors'
     /// `simplified-noalt-pred` without `--use_pred`).
     Idle {
+        /// Whether it has a trained bias `(m,)`.
         #[serde(default = "yes")]
         bias: bool,
     },
@@ -274,7 +310,9 @@ pub enum Part {
     Encoder,
     /// The target encoder of the non-contrastive family.
     Target,
+    /// The head of [`Projector`].
     Projector,
+    /// The head of [`Predictor`].
     Predictor,
 }
 
@@ -286,23 +324,32 @@ pub enum Init {
     Random,
     /// Rows are atoms of M (random ones; in order when m = d) plus `N(0, sigma^2)`, `sigma = p^(-closeness/2)`.
     /// A closeness of 0 or less takes the atoms as they are.
-    Warm { closeness: f64 },
+    Warm {
+        /// `p^(-closeness/2)` is the noise's standard deviation: larger is nearer to the atoms.
+        closeness: f64,
+    },
 }
 
 /// How long and by which steps, and what is done around a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainSpec {
+    /// Passes over the samples.
     pub epochs: usize,
+    /// Samples of a batch, from each of which `views.pairs` pairs are made.
     pub batch_size: usize,
     /// Leave out the last batch of an epoch when it is not full.
     pub drop_last: bool,
+    /// Learning rate, where the schedule is at its height.
     pub lr: f64,
     // What came after the first release is left out of files where it is as before: runs keep their hashes.
+    /// The rule of a step.
     #[serde(default, skip_serializing_if = "Optimizer::is_plain")]
     pub optimizer: Optimizer,
+    /// Learning rate over the epochs, as a factor on `lr`.
     #[serde(default, skip_serializing_if = "Schedule::is_constant")]
     pub schedule: Schedule,
+    /// Who learns at which step.
     pub turns: Turns,
     /// Scaling of the encoders' weights after every step.
     pub normalize_encoder: Normalization,
@@ -321,7 +368,10 @@ pub enum Turns {
     /// Everything at every batch.
     Joint,
     /// Online at every batch; then `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias (BYOL).
-    Ema { decay: f64 },
+    Ema {
+        /// Share of the old target that each step keeps, 0.99 in BYOL's row of methods.
+        decay: f64,
+    },
 }
 
 /// Which branch learns at a step.
@@ -339,6 +389,7 @@ pub enum Turn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
+    /// Weights stay as the step leaves them.
     None,
     /// Every neuron's weights.
     Rows,
@@ -365,7 +416,9 @@ pub struct MetricsSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpectrumSource {
+    /// W^t.
     Target,
+    /// W^o, in the `wt_*` columns as in the `wo_*` ones.
     Online,
 }
 

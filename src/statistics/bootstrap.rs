@@ -7,9 +7,11 @@ const RESAMPLES: usize = 10_000;
 /// A mean over seeds with its 95 % bootstrap interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
+    /// The sample mean; NaN where there are no seeds.
     pub mean: f64,
-    /// Ends of the interval; both NaN where there are fewer than two seeds.
+    /// Lower end of the interval; both ends are NaN where there are fewer than two seeds.
     pub low: f64,
+    /// Upper end of the interval.
     pub high: f64,
     /// Sample standard deviation over the seeds; NaN where there are fewer than two.
     pub std: f64,
