@@ -21,6 +21,8 @@
 //! `torch` (on by default): libtorch, for the reference engine, replays of the authors' scripts and slices of the loss
 //! surface. Without it, everything else is there, and neither Python nor libtorch is needed.
 
+#![warn(missing_docs)]
+
 pub mod authors;
 #[cfg(feature = "torch")]
 pub mod autograd;

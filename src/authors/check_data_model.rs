@@ -75,6 +75,7 @@ struct Trace {
 /// What came of a check.
 #[derive(Clone, Debug)]
 pub struct Checked {
+    /// `result.png` in `--logDir`.
     pub picture: PathBuf,
     /// The step at which the published script stops, if it does: it compares `W`, not its transpose, with M.
     pub theirs_stops_at: Option<usize>,

@@ -22,14 +22,22 @@ pub struct Config {
     pub nn: usize,
     /// Experiments at each point of the loops; experiment i has the seed i + 1.
     pub num_exp: usize,
+    /// Epochs, one pass over the samples each.
     pub NUM_EPOCHES: usize,
+    /// Samples of a batch, unless `--batch_size` says otherwise.
     pub batch_size: usize,
+    /// Input dimension.
     pub p: usize,
+    /// Number of atoms.
     pub d: usize,
+    /// Number of neurons.
     pub m: usize,
-    /// Needed unless the flag replaces it.
+    /// Learning rate; needed unless `--lr` replaces it.
     pub lr: Option<f64>,
+    /// If this or the next is false, encoders are linear in the models that read them: those with a predictor, `simclr` and
+    /// `simclr-alter-aug`.
     pub has_online_ReLU: bool,
+    /// See `has_online_ReLU`.
     pub has_target_ReLU: bool,
     /// Read by no script.
     pub has_target_predictor: bool,
@@ -43,12 +51,17 @@ pub struct Config {
     pub threshold: i64,
     /// Read by no script.
     pub z_dim: Value,
+    /// Latents with one non-zero entry, instead of `sparsity_levels`.
     pub one_hot_latent: bool,
     /// Placement of batch norm in SimSiam; its own strings only mean something.
     pub batch_norm: Value,
+    /// Loop over warm starts: closeness to the dictionary, `None` for a random start. `main_simclr.py` has no such loop.
     pub ws_noise_levels: Vec<Level>,
+    /// Loop over exponents of the noise level; `None` is 1, and 0 no noise.
     pub gaussian_noise_levels: Vec<Level>,
+    /// Loop over the latents' sparsity; `None` is ln(ln d) / d.
     pub sparsity_levels: Vec<Level>,
+    /// Loop over probabilities that an entry is masked.
     pub masking_probs: Vec<Level>,
 }
 

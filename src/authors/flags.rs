@@ -16,21 +16,37 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Flags {
+    /// Unit-norm representations in the loss; `main.py` alone.
     pub normalize_repr: bool,
+    /// Decay of a target by exponential moving average; the published scripts assert it off.
     pub ema_decay: Option<f64>,
+    /// Independent masks in `main_simclr.py`, whose views are dependent otherwise.
     pub use_masking: bool,
+    /// Several pairs of views of each sample.
     pub use_multimasking: bool,
+    /// How many pairs; `main_simsiam.py` makes five whatever this says.
     pub n_aug: usize,
+    /// Batch norm, in the models that have it.
     pub use_bn: bool,
+    /// Of NT-Xent, dividing the similarities; `main_simclr.py` alone.
     pub temperature: f64,
+    /// Whether `simplified-noalt-pred` applies its predictor.
     pub use_pred: bool,
+    /// Trained biases of `simplified`'s encoders.
     pub use_bias: bool,
+    /// Bias of the predictor; `main.py` alone.
     pub use_pred_bias: bool,
+    /// The identity as dictionary.
     pub m_identity: bool,
+    /// Unit-norm columns of weights after every step; `main.py` alone.
     pub use_alt_norm: bool,
+    /// Unit-norm rows of weights after every step; `main.py` alone.
     pub use_row_norm: bool,
+    /// Biases of `simplified` are `bias_val` and do not learn.
     pub const_bias: bool,
+    /// Biases of `simplified` are clamped to [-1, 1] after every step.
     pub clip_bias: bool,
+    /// The constant of `const_bias`.
     pub bias_val: f64,
 }
 
@@ -60,15 +76,21 @@ impl Default for Flags {
 /// A command line of one of the training scripts.
 #[derive(Clone, Debug)]
 pub struct CommandLine {
+    /// `--cfg`: the configuration file.
     pub cfg: PathBuf,
+    /// `--logDir`: the folder of results.
     pub log_dir: PathBuf,
+    /// `--model`: network and loss, by the authors' name.
     pub model: String,
     /// Replaces the configuration's, unless it is zero.
     pub lr: f64,
     /// Replaces the configuration's, unless it is zero.
     pub batch_size: usize,
+    /// `--log_metrics`: measure support and spectra at every epoch, too.
     pub log_metrics: bool,
+    /// The other flags of theirs.
     pub flags: Flags,
+    /// The flags that we add.
     pub ours: Ours,
 }
 
@@ -77,8 +99,11 @@ pub struct CommandLine {
 pub struct Ours {
     /// Seeds instead of i + 1 for experiment i.
     pub seeds: Option<Seeds>,
+    /// Where to train; the CPU if not given.
     pub device: Option<DeviceChoice>,
+    /// Runs trained at the same time; one for each core if not given.
     pub jobs: Option<std::num::NonZero<usize>>,
+    /// What computes gradients; autograd if not given.
     pub engine: Option<EngineChoice>,
     /// Parameters to start from, by their names.
     pub from_state_dict: Option<PathBuf>,
@@ -86,13 +111,17 @@ pub struct Ours {
     pub cohort: Option<std::num::NonZero<usize>>,
     /// List the runs, and train none.
     pub dry_run: bool,
+    /// Train again what is recorded.
     pub force: bool,
 }
 
 /// One flag: its name, the placeholder of its value (none for a switch), and its line of help.
 pub struct Flag {
+    /// Without the leading dashes.
     pub name: &'static str,
+    /// Placeholder of its value; none for a switch.
     pub value: Option<&'static str>,
+    /// Its line of help, with the default in brackets.
     pub help: &'static str,
 }
 
@@ -146,7 +175,9 @@ pub const OURS: [Flag; 8] = [
 
 /// A flag and its value, as given.
 pub struct Given {
+    /// The flag's name, without dashes and in full.
     pub name: &'static str,
+    /// Its value as typed; empty for a switch.
     pub value: String,
 }
 

@@ -27,6 +27,7 @@ use crate::{
 pub struct Plan {
     /// The folder above `--logDir`.
     pub results: PathBuf,
+    /// In the order of the script's loops, seeds innermost.
     pub runs: Vec<PlannedRun>,
 }
 

@@ -5,12 +5,16 @@ use crate::{input_error, spec::unknown};
 /// One of the three training scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
+    /// `main.py`: two encoders, no negatives.
     Main,
+    /// `main_simclr.py`: one encoder, with negatives.
     MainSimclr,
+    /// `main_simsiam.py`: one encoder, with stop gradient.
     MainSimsiam,
 }
 
 impl Script {
+    /// The three scripts.
     pub const ALL: [Self; 3] = [Self::Main, Self::MainSimclr, Self::MainSimsiam];
 
     /// The file's name.

@@ -13,6 +13,7 @@ pub struct Levels {
     pub noise: Level,
     /// `None` is ln(ln d) / d.
     pub sparsity: Level,
+    /// Probability that an entry is masked; `None` is an error.
     pub masking_prob: Level,
 }
 

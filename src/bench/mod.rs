@@ -49,18 +49,24 @@ const CHECKED_STEPS: usize = 3;
 /// How far losses may lie apart, relative to the loss.
 const TOLERANCE: f64 = 2e-5;
 
+/// What is compared, how thoroughly, and where the numbers go.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Methods to compare; all of them if empty.
     pub models: Vec<String>,
-    /// Python with torch and jax, and the folder of its programs.
+    /// Python with torch and jax.
     pub python: PathBuf,
+    /// Folder of the peers' programs.
     pub peers: PathBuf,
+    /// A checkout of the authors' repository, to time their code too.
     pub authors_repo: Option<PathBuf>,
+    /// Times that every side is timed.
     pub rounds: usize,
     /// Least time of one timing.
     pub seconds: f64,
+    /// Folder of the CSV files.
     pub results: PathBuf,
+    /// Folder of the pictures.
     pub plots: PathBuf,
 }
 

@@ -12,8 +12,6 @@
 //! assert_eq!(judge(&margin, &Test { margin: Some(margin), published: None }), Verdict::Reproduced);
 //! ```
 
-#![warn(missing_docs)]
-
 mod evaluate;
 mod table;
 mod verdict;

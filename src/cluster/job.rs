@@ -16,6 +16,7 @@ use crate::{input_error, record::write_whole, runner::Interrupted};
 /// What a job array does and asks for.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// Name of the array, as `squeue` shows it.
     pub name: String,
     /// Folder that the command's relative paths start from.
     pub directory: PathBuf,
@@ -31,16 +32,21 @@ pub struct Job {
     pub drawing: Option<Vec<String>>,
     /// One line on what the array trains.
     pub summary: String,
+    /// Tasks of the array, one shard of the runs each.
     pub shards: usize,
     /// Tasks at a time.
     pub parallelism: Option<usize>,
+    /// Slurm's partition of the array; the cluster's default if not given.
     pub partition: Option<String>,
     /// Of the job that draws, where it is another.
     pub figures_partition: Option<String>,
+    /// Limit of each task.
     pub time: TimeLimit,
     /// Seconds before the end at which a task is told to save and end.
     pub grace: u64,
+    /// CPU cores of each task.
     pub cpus_per_task: usize,
+    /// GPUs of each task; 0 for none.
     pub gpus_per_task: u8,
     /// More `#SBATCH` lines of both jobs.
     pub directives: Vec<String>,
@@ -51,7 +57,9 @@ pub struct Job {
 /// What has been written.
 #[derive(Clone, Debug)]
 pub struct Files {
+    /// `array.sbatch`: the training.
     pub array: PathBuf,
+    /// `figures.sbatch`: the job that draws; none without one.
     pub figures: Option<PathBuf>,
 }
 

@@ -7,7 +7,9 @@ use super::Files;
 /// The numbers of submitted jobs.
 #[derive(Clone, Debug)]
 pub struct Submitted {
+    /// Slurm's number of the array.
     pub array: String,
+    /// Slurm's number of the job that draws, if there is one.
     pub figures: Option<String>,
 }
 

@@ -12,8 +12,11 @@ use crate::{
 /// A command line, named.
 #[derive(Clone, Debug)]
 pub struct Combination {
+    /// The model, and what sets it apart.
     pub name: String,
+    /// The script to call.
     pub script: Script,
+    /// Its command line, without `--logDir`.
     pub arguments: Vec<String>,
 }
 

@@ -26,8 +26,11 @@ impl Theirs {
 /// Largest absolute differences between a run of theirs and ours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {
+    /// Name of the run in the table.
     pub case: String,
+    /// Epochs that they logged.
     pub epochs: usize,
+    /// Of the last batch's loss.
     pub loss: f64,
     /// Of maximum, median and minimum max-cosine.
     pub cosine: f64,

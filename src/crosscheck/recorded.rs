@@ -17,9 +17,11 @@ use crate::{
 /// One recorded run.
 #[derive(Clone, Debug)]
 pub struct RecordedCase {
+    /// Name of the recorded files.
     pub name: String,
     /// The run as we do it, measuring everything at every epoch.
     pub spec: RunSpec,
+    /// What the authors' code logged and ended with.
     pub theirs: Theirs,
 }
 

@@ -1,8 +1,11 @@
 /// Seconds that an epoch's training takes, epoch by epoch.
 #[derive(Clone, Debug, Default)]
 pub struct Timing {
+    /// Name of the run in the table.
     pub name: String,
+    /// The authors' code.
     pub theirs: Vec<f64>,
+    /// This program.
     pub ours: Vec<f64>,
 }
 

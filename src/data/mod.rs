@@ -3,8 +3,6 @@
 //! Everything is drawn through [`RunStreams`], in the order of the authors' scripts, so that the same code serves our
 //! own streams and the replay of theirs.
 
-#![warn(missing_docs)]
-
 mod batches;
 mod dictionary;
 mod init;

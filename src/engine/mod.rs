@@ -4,8 +4,6 @@
 //! on CPU or CUDA, in single or double precision: it is the reference. [`crate::fused`] does the same arithmetic by
 //! hand-written kernels in single precision on the CPU. Each is tested against the other and against recorded numbers.
 
-#![warn(missing_docs)]
-
 mod masks;
 
 pub use masks::{MaskBits, NativeMasks, with_complement};

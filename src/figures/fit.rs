@@ -11,6 +11,7 @@ use crate::{
 /// A candidate's final values beside the published ones.
 #[derive(Clone, Debug)]
 pub struct Fit {
+    /// The curves, and the rows of the table that they are compared with.
     pub candidate: Candidate,
     /// Root mean square distance of its means over seeds from the published means; NaN while a curve has no run.
     pub distance: f64,

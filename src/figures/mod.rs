@@ -29,8 +29,11 @@ use crate::{
 /// How and where an experiment is drawn.
 #[derive(Clone, Debug, Default)]
 pub struct Drawing {
+    /// Folder of results, from which runs are read.
     pub results: PathBuf,
+    /// Folder that pictures and tables are written to.
     pub plots: PathBuf,
+    /// What the band around a mean over seeds shows.
     pub band: Band,
     /// SVG instead of PNG.
     pub svg: bool,

@@ -16,12 +16,17 @@ pub struct Outcome {
     pub label: String,
     /// None where weights are not numbers.
     pub finding: Option<Finding>,
+    /// Minimum max-cosine of the final W^o.
     pub min_cosine: f64,
     /// The chance level of the minimum max-cosine.
     pub chance: f64,
+    /// How many atoms the dictionary has: d.
     pub atoms: usize,
+    /// Atoms with a max-cosine of at least 0.9; none where a cosine is not a number.
     pub found: Option<usize>,
+    /// Share of the atoms' span that W^o's leading directions span; none where weights are not finite.
     pub span_overlap: Option<f64>,
+    /// Neurons within 0.9 of an atom, over the atoms found; none if none is.
     pub neurons_per_atom: Option<f64>,
     /// Gradient steps until the minimum max-cosine first reached 0.9, at the measured epochs.
     pub steps_to_found: Option<f64>,

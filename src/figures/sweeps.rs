@@ -16,6 +16,7 @@ pub(super) fn mean(values: &[(u64, f64)]) -> f64 {
 /// The change that one factor makes at one corner of a design.
 #[derive(Clone, Debug)]
 pub struct Effect {
+    /// Name of the factor, as under `design.factors`.
     pub factor: String,
     /// The corner that the factor leaves (`from`) or completes (`to`).
     pub corner: String,

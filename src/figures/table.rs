@@ -17,9 +17,11 @@ pub struct Table {
 /// One value of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
+    /// Mean of the final values over the seeds; NaN without any.
     pub mean: f64,
     /// Sample standard deviation over the seeds.
     pub std: f64,
+    /// Seeds whose final value is finite.
     pub seeds: usize,
     /// Published mean and standard deviation.
     pub published: Option<[f64; 2]>,

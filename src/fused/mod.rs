@@ -18,8 +18,6 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
-#![warn(missing_docs)]
-
 mod activation;
 mod constraints;
 mod engine;

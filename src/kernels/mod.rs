@@ -5,8 +5,6 @@
 //! chosen at run time. Sums over a batch are taken in a fixed order and finished in double precision, so a result depends
 //! on nothing but its inputs.
 
-#![warn(missing_docs)]
-
 pub mod batch_norm;
 mod exp;
 mod gemm;
@@ -21,4 +19,4 @@ pub use matrix::{Matrix, view, view_mut};
 pub use row_products::accumulate_row_products;
 
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;

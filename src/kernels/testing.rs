@@ -42,7 +42,7 @@ impl Draws {
 }
 
 impl Matrix {
-    pub fn zeros(rows: usize, columns: usize) -> Self {
+    pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
         let mut matrix = Self::default();
         matrix.reshape(rows, columns);
         matrix

@@ -1,8 +1,6 @@
 //! Linear algebra on plain arrays: spectra of small dense matrices by nalgebra, the ends of an operator's spectrum by
 //! Lanczos' method, planes through three points.
 
-#![warn(missing_docs)]
-
 mod lanczos;
 mod plane;
 

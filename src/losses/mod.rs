@@ -5,8 +5,6 @@
 //! is autograd's. Tests go over the table by themselves (`tests/suite/losses.rs`): a new row is held against its literal form,
 //! finite differences and the other engine at once.
 
-#![warn(missing_docs)]
-
 mod contrast;
 mod cosine;
 mod literal;

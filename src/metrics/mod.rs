@@ -2,8 +2,6 @@
 //!
 //! Plain functions on plain arrays, in double precision; they know neither engines nor files.
 
-#![warn(missing_docs)]
-
 mod chance;
 mod collapse;
 mod columns;

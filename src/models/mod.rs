@@ -1,7 +1,5 @@
 //! The networks on libtorch tensors, one file per family.
 
-#![warn(missing_docs)]
-
 mod non_contrastive;
 mod parameters;
 mod parts;

@@ -3,8 +3,6 @@
 //! One call computes a layer of every run of a cohort; no run's output depends on another's. Layers hold shallow
 //! copies of the cohort's parameters, which the optimiser changes in place.
 
-#![warn(missing_docs)]
-
 mod activation;
 mod batch_norm;
 mod linear;

@@ -24,8 +24,6 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
-#![warn(missing_docs)]
-
 mod axis;
 mod canvas;
 mod curves;

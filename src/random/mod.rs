@@ -15,8 +15,6 @@
 //! assert_eq!(RandomState::new(0).uniform(), 0.5488135039273248);
 //! ```
 
-#![warn(missing_docs)]
-
 pub mod mt19937;
 pub mod native;
 pub mod numpy;

@@ -13,14 +13,18 @@ use crate::spec::{Experiment, Moment, Overrides, PlannedRun};
 /// A finished run.
 #[derive(Clone, Debug)]
 pub struct RecordedRun {
+    /// The run as the experiment's file plans it.
     pub plan: PlannedRun,
+    /// Its `metrics.csv`.
     pub metrics: Metrics,
+    /// Its `summary.json`.
     pub summary: Summary,
 }
 
 /// An experiment with all that is recorded of it.
 #[derive(Clone, Debug)]
 pub struct ExperimentRecord {
+    /// The experiment's file, read.
     pub experiment: Experiment,
     /// One run of every curve, as planned, whether or not it is recorded.
     pub curves: Vec<PlannedRun>,

@@ -28,21 +28,28 @@ const GENERATORS: &str = "generators";
 /// and the states of the random generators where the run's streams have any.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
+    /// How far the run has come.
     pub progress: Progress,
+    /// The rows measured so far.
     pub log: Log,
+    /// Parameters, buffers and what the optimiser remembers, by name: the engine's snapshot.
     pub state: StateDict,
+    /// Where the authors' generators stand; empty for native draws.
     pub generators: Vec<u32>,
 }
 
 /// How far a run has come: the first line of its checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
+    /// Version of the file's layout: another one is not read.
     pub format: u32,
     /// Version of the program that wrote it.
     pub version: String,
+    /// Name of the run's folder.
     pub run: String,
-    /// Finished epochs, of all.
+    /// Finished epochs.
     pub epoch: usize,
+    /// Epochs of the whole run.
     pub epochs: usize,
     /// Seconds of training so far. What a kill undid is not in it.
     pub wall_seconds: f64,

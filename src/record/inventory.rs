@@ -41,6 +41,7 @@ fn folders(parent: &Path) -> Result<Vec<String>> {
 /// A run that has been begun and is not recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unfinished {
+    /// Name of the run's folder.
     pub run: String,
     /// As of its checkpoint, if it has one.
     pub progress: Option<Progress>,
@@ -79,11 +80,15 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
 /// What has become of a run.
 #[derive(Clone, Debug)]
 pub enum State {
+    /// Trained to its end, its record in place.
     Recorded(Box<Summary>),
     /// Recorded, and its summary cannot be read.
     Broken,
+    /// Claimed by a process that lives; how far it was when last saved.
     Running(Option<Progress>),
+    /// Claimed by nobody, and to be taken up where it was last saved.
     Interrupted(Option<Progress>),
+    /// Claimed by nobody, with a note on why it could not be finished.
     Failed(FailureNote),
 }
 
@@ -139,6 +144,7 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<(String, State)>> {
 /// Something that can be removed. While this lives, no process begins the run.
 #[derive(Debug)]
 pub struct Leftover {
+    /// The file or folder.
     pub path: PathBuf,
     /// What it is, and what its removal means.
     pub what: String,

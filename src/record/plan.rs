@@ -12,6 +12,7 @@ use super::write_whole;
 /// `results/<experiment>/.plan/<hash>.json`: the runs of one experiment as one set of flags plans them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Name of the experiment.
     pub experiment: String,
     /// The flags that change the experiment's file, as they were given; none for the file as it is.
     pub flags: Vec<String>,
@@ -24,6 +25,7 @@ pub struct Plan {
 /// Size of a planned run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedWork {
+    /// Epochs to train.
     pub epochs: usize,
     /// Estimated work, for shares of the whole.
     pub work: f64,

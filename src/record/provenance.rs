@@ -5,12 +5,16 @@ use serde::{Deserialize, Serialize};
 /// Where and with what a run was computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
+    /// `autograd` or `fused`.
     pub engine: String,
+    /// `cpu`, or `cuda:0` by number.
     pub device: String,
     /// Name of the processor, and its widest vector instructions: both engines take what it has, and round accordingly.
     #[serde(default)]
     pub processor: String,
+    /// Version of the program.
     pub version: String,
+    /// Version of libtorch that the program was built with; `none` without it.
     pub libtorch: String,
     /// Commit of the source, if the program was built from a checkout.
     pub commit: Option<String>,

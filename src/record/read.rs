@@ -80,9 +80,13 @@ impl Metrics {
 /// Everything in a run's folder.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
+    /// From `spec.yaml`.
     pub spec: RunSpec,
+    /// From `summary.json`.
     pub summary: Summary,
+    /// From `metrics.csv`.
     pub metrics: Metrics,
+    /// From `final.safetensors`.
     pub state: StateDict,
 }
 

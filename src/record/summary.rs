@@ -9,11 +9,15 @@ use super::{Provenance, checkpoint::digest};
 /// `summary.json`: what a run came to, and how it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
+    /// Name of the experiment.
     pub experiment: String,
+    /// Name of the run's folder.
     pub run: String,
     /// What tells its curve from the others of the experiment.
     pub label: String,
+    /// The preset that its settings started from.
     pub method: String,
+    /// Seed of its draws.
     pub seed: u64,
     /// Epochs trained.
     pub epochs: usize,
@@ -34,6 +38,7 @@ pub struct Summary {
     /// Hashes of the other files.
     #[serde(default)]
     pub sha256: IndexMap<String, String>,
+    /// Where and with what its last epochs were computed.
     #[serde(flatten)]
     pub provenance: Provenance,
     /// Where and with what earlier epochs were computed, where that was another engine, kind of device, processor, libtorch or

@@ -12,6 +12,7 @@ pub struct Table {
 }
 
 impl Table {
+    /// A table without rows.
     pub fn new(columns: &[&'static str]) -> Self {
         Self { columns: columns.to_vec(), rows: vec![] }
     }

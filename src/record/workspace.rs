@@ -30,7 +30,9 @@ const FINISHED: &str = ".finished";
 /// What a file of a workspace is, with the run it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
+    /// `<run>.checkpoint`: a run to be taken up again.
     Checkpoint(String),
+    /// `<run>.failed`: why a run could not be finished.
     Failure(String),
     /// A large run that has been begun and not been saved yet.
     Begun(String),
@@ -41,6 +43,7 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Name of the run that the file belongs to, or is named after.
     pub fn run(&self) -> &str {
         let (Self::Checkpoint(run)
         | Self::Failure(run)
@@ -54,7 +57,9 @@ impl Entry {
 /// Why a run could not be finished.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailureNote {
+    /// Name of the run's folder.
     pub run: String,
+    /// The error with its causes.
     pub error: String,
     /// Seconds since 1970.
     pub time: u64,
@@ -76,6 +81,7 @@ impl Workspace {
         Ok(())
     }
 
+    /// `<results>/<experiment>/.unfinished`
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -21,11 +21,17 @@ use crate::{
 /// What a run that has been trained to its end leaves.
 #[derive(Clone, Debug)]
 pub struct Finished {
+    /// The rows of `metrics.csv`.
     pub log: Log,
+    /// Parameters and buffers at the end.
     pub state: StateDict,
+    /// Seconds that its cohort took, over all of its processes.
     pub wall_seconds: f64,
+    /// Runs trained side by side, at the end.
     pub runs_in_cohort: usize,
+    /// Times that it was taken up from a checkpoint.
     pub resumed: usize,
+    /// Where and with what its last epochs were computed.
     pub provenance: Provenance,
     /// Of earlier epochs, where it was another.
     pub earlier: Vec<Provenance>,

@@ -25,7 +25,9 @@ pub struct Figure {
 
 /// An experiment with its records and verdicts.
 pub struct Variant {
+    /// The experiment and its records.
     pub entry: Arc<ExperimentRecord>,
+    /// Its claims, each with a verdict.
     pub outcomes: Vec<Outcome>,
 }
 

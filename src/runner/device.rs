@@ -9,6 +9,7 @@ use crate::{Device, input_error};
 pub enum DeviceChoice {
     /// The first CUDA device if there is one, else the CPU.
     Auto,
+    /// The CPU, whatever else there is.
     Cpu,
     /// A CUDA device by number.
     Cuda(usize),

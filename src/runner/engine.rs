@@ -47,11 +47,14 @@ impl fmt::Display for EngineChoice {
 /// An engine, chosen for a run and a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Chosen {
+    /// libtorch's autograd.
     Autograd,
+    /// Hand-written kernels.
     Fused,
 }
 
 impl Chosen {
+    /// `autograd` or `fused`, as records have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Autograd => "autograd",

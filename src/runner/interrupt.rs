@@ -20,10 +20,12 @@ use signal_hook::{
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
+    /// Asks; who trains sees it at the end of an epoch.
     pub fn ask(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    /// Whether anyone has asked.
     pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
@@ -63,6 +65,7 @@ impl Signals {
         Ok(Self { interrupt: interrupt.clone(), idle: Arc::clone(idle) })
     }
 
+    /// What a signal asks by.
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
     }

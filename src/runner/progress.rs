@@ -25,6 +25,7 @@ pub enum ProgressMode {
     Plain,
     /// A JSON object a line on stdout: `start`, `progress` (at most one a second), `finished`, `failed`, `end`.
     Json,
+    /// Nothing.
     None,
 }
 

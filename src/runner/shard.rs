@@ -40,7 +40,9 @@ pub enum IndexChoice {
 /// Part `number` of `of`, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
+    /// Which part, from 1 on.
     pub number: usize,
+    /// How many parts there are.
     pub of: usize,
 }
 
@@ -87,7 +89,9 @@ impl FromStr for IndexChoice {
 /// The part of a plan that one process trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
+    /// Everything.
     All,
+    /// One of several parts of about equal size.
     Shard(Shard),
     /// One run by its place in the plan, counted from 1.
     Run(usize),

@@ -18,24 +18,31 @@ use crate::{
 /// What has become of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunState {
+    /// Recorded.
     Done,
     /// A process is training it; the epoch is that of its last checkpoint.
     Running {
+        /// Finished epochs as of its last checkpoint; 0 before the first.
         epoch: usize,
     },
     /// Saved in the middle; the next process goes on from there.
     Saved {
+        /// Finished epochs as of its checkpoint.
         epoch: usize,
     },
+    /// It could not be finished.
     Failed {
+        /// The error with its causes.
         error: String,
     },
+    /// Not begun.
     ToDo,
 }
 
 /// How far one sweep is: an experiment as one set of flags plans it.
 #[derive(Clone, Debug)]
 pub struct SweepStatus {
+    /// Name of the experiment.
     pub experiment: String,
     /// The flags that change the experiment's file.
     pub flags: Vec<String>,

@@ -25,12 +25,15 @@ use crate::{
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Folder of results, which gets a folder for each experiment.
     pub results: PathBuf,
     /// Cohorts trained at the same time.
     pub jobs: usize,
     /// Runs of a cohort, at most; chosen by engine and device if not given.
     pub cohort: Option<usize>,
+    /// Where cohorts are trained.
     pub device: DeviceChoice,
+    /// What computes their gradients.
     pub engine: EngineChoice,
     /// Run again what has been recorded.
     pub force: bool,
@@ -40,6 +43,7 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// Where the sweep is asked to stop.
     pub interrupt: Interrupt,
+    /// How progress is told.
     pub progress: ProgressMode,
     /// Live logs beside the results.
     pub logging: Logging,
@@ -67,6 +71,7 @@ impl Options {
 /// What came of a sweep.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// Runs trained to their end by this sweep, and recorded.
     pub trained: usize,
     /// Of them, runs whose loss or weights stopped being numbers.
     pub diverged: usize,
@@ -78,6 +83,7 @@ pub struct Outcome {
     pub by_other_code: usize,
     /// Runs that another process recorded meanwhile.
     pub elsewhere: usize,
+    /// Runs that could not be finished, the others being recorded.
     pub failures: Vec<Failure>,
     /// The sweep was asked to stop before it was done.
     pub interrupted: Option<Interrupted>,
@@ -88,7 +94,9 @@ pub struct Outcome {
 /// A run that could not be finished.
 #[derive(Debug)]
 pub struct Failure {
+    /// Name of the run's folder.
     pub run: String,
+    /// Why, with its causes.
     pub error: anyhow::Error,
 }
 

@@ -35,6 +35,7 @@ impl Coordinates {
         self.0.iter().map(size).sum()
     }
 
+    /// Whether nothing is left, as where nothing learns in a turn.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -24,10 +24,13 @@ const SIDE_BY_SIDE: usize = 16;
 pub struct TrainedLoss {
     /// What a legend calls the run: its label, or its method where that is empty.
     pub name: String,
+    /// Seed of the run.
     pub seed: u64,
+    /// Where in a point each of the network's parameters lies.
     pub coordinates: Coordinates,
     /// The parameters before training, drawn again, and after it, as recorded.
     pub start: Point,
+    /// The recorded parameters.
     pub end: Point,
     /// What is minimised: both encoders' turns together, or the online one's where the target is an average.
     pub turn: Turn,
@@ -40,6 +43,7 @@ pub struct TrainedLoss {
 /// The loss around the end of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Curvature {
+    /// The loss there.
     pub loss: f64,
     /// Norm of the gradient by what learns.
     pub gradient: f64,

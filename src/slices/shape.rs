@@ -19,9 +19,11 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// Every shape with its name.
     pub const ALL: [(Self, &'static str); 4] =
         [(Self::Path, "path"), (Self::Line, "line"), (Self::Plane, "plane"), (Self::Random, "random")];
 
+    /// Its name as a flag's value.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(shape, _)| *shape == self).map_or("", |(_, name)| name)
     }

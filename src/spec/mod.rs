@@ -1,7 +1,5 @@
 //! Settings: the schema of a run and of an experiment file, and how one becomes the other.
 
-#![warn(missing_docs)]
-
 mod claim;
 mod design;
 mod experiment;

@@ -1,7 +1,5 @@
 //! What a handful of seeds says about all seeds: means with intervals.
 
-#![warn(missing_docs)]
-
 mod bootstrap;
 mod student;
 

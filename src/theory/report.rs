@@ -18,12 +18,15 @@ use crate::{
 /// A statement that either holds or does not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
+    /// What is stated, and of what: dimension, setting, start.
     pub name: String,
     /// What should be measured, for people.
     pub expected: String,
+    /// The number found.
     pub measured: f64,
     /// What the measurement is compared with: see `expected` for how.
     pub bound: f64,
+    /// Whether the measurement is as expected.
     pub holds: bool,
 }
 
@@ -77,18 +80,26 @@ impl Check {
 /// A number worth knowing that no statement predicts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Observation {
+    /// What was looked at.
     pub name: String,
+    /// The number or the words for it.
     pub value: String,
 }
 
 /// The outcome of a study.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
+    /// The study's title, from its options.
     pub title: String,
+    /// Statements that must hold, in the order of the studies.
     pub checks: Vec<Check>,
+    /// Numbers that no statement predicts.
     pub observations: Vec<Observation>,
+    /// What the theorem as printed is worth.
     pub verdicts: Vec<Verdict>,
+    /// CSV files written.
     pub tables: Vec<PathBuf>,
+    /// Pictures written.
     pub figures: Vec<PathBuf>,
     /// The theorem's name, which starts the name of every file.
     #[serde(skip)]

@@ -1,7 +1,5 @@
 //! Training: the loop, whose turn it is, and what is measured between epochs.
 
-#![warn(missing_docs)]
-
 mod cohort;
 mod measure;
 

@@ -12,6 +12,7 @@ pub type Loss<'a> = dyn Fn(&Array2<f64>) -> (f64, Array2<f64>) + 'a;
 pub struct Descent {
     /// Step length, times the number of columns, over which the losses are means.
     pub rate: f64,
+    /// Steps after which to stop, converged or not.
     pub max_steps: usize,
     /// Norm of the Riemannian gradient, times the number of columns, at which to stop.
     pub tolerance: f64,
@@ -20,8 +21,11 @@ pub struct Descent {
 /// Where a descent ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct End {
+    /// The last point, in U: unit columns.
     pub weight: Array2<f64>,
+    /// The loss there.
     pub loss: f64,
+    /// Steps taken.
     pub steps: usize,
     /// Whether the gradient fell below the tolerance.
     pub converged: bool,

@@ -15,20 +15,31 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
+    /// What tables and figures are headed by.
     pub title: String,
+    /// Seed of every draw.
     pub seed: u64,
     /// Probability that a mask keeps a coordinate.
     pub alpha: f64,
     /// Divides the similarities of the contrastive loss, where no setting says otherwise.
     pub temperature: f64,
+    /// Checks of the exact expectation over the masks.
     pub witnesses: Witnesses,
+    /// (a): random minimisers of the non-contrastive loss.
     pub optima: Optima,
+    /// (b): descents from random starts.
     pub descent: Descents,
+    /// The same with more neurons than atoms.
     pub neurons: Neurons,
+    /// Eq. 9 with ever more negatives.
     pub limit: Limit,
+    /// The flat arcs of local minima.
     pub arcs: Arcs,
+    /// Hessians at points with a name.
     pub spectra: Spectra,
+    /// Losses along paths between permutations.
     pub paths: Paths,
+    /// Losses in a plane.
     pub slice: Slice,
 }
 

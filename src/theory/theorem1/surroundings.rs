@@ -108,6 +108,7 @@ fn curvature(weight: &Array2<f64>, key: Key, by_representation: &dyn Fn(&Array2<
 /// What a descent ended at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    /// A permutation matrix, which recovers every atom: the theorem's minimum.
     Permutation,
     /// Another minimum: of the contrastive loss a local one, with atoms merged on one neuron or mapped to zero.
     OtherMinimum,
@@ -118,6 +119,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind with its name.
     pub const ALL: [(Kind, &'static str); 4] = [
         (Kind::Permutation, "permutation"),
         (Kind::OtherMinimum, "another minimum"),
@@ -125,10 +127,12 @@ impl Kind {
         (Kind::Unfinished, "unfinished"),
     ];
 
+    /// Its name in tables and pictures.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 
+    /// The kind of an end, by its weight and, if that is stationary, by the curvature there.
     pub fn of(end: &End, surroundings: &Surroundings) -> Self {
         match () {
             () if is_permutation(&end.weight) => Kind::Permutation,

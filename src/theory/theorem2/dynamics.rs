@@ -72,7 +72,9 @@ impl Source {
 /// One step's learning rate eta and weight decay factor lambda.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
+    /// eta.
     pub rate: f64,
+    /// lambda, which multiplies the weights: 1 for no decay.
     pub decay: f64,
 }
 
@@ -80,13 +82,16 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Swing {
+    /// The value at step 0 and after every period.
     pub from: f64,
+    /// The value in the middle of a period.
     pub to: f64,
     /// Steps for there and back.
     pub period: f64,
 }
 
 impl Swing {
+    /// The number at a step, counted from 0.
     pub fn at(&self, step: usize) -> f64 {
         let phase = std::f64::consts::TAU * step as f64 / self.period;
         self.from + (self.to - self.from) * (1.0 - phase.cos()) / 2.0
@@ -96,7 +101,9 @@ impl Swing {
 /// W^o and W^t, `(m, p)` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoders {
+    /// W^o.
     pub online: Array2<f64>,
+    /// W^t.
     pub target: Array2<f64>,
 }
 

@@ -17,20 +17,31 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
+    /// What tables and figures are headed by.
     pub title: String,
+    /// Seed of every draw.
     pub seed: u64,
-    /// Input dimension, atoms, neurons.
+    /// Input dimension.
     pub p: usize,
+    /// Atoms.
     pub d: usize,
+    /// Neurons.
     pub m: usize,
+    /// Probability that a mask keeps a coordinate.
     pub alpha: f64,
+    /// Probability of a latent entry to be non-zero, before latents of zeros are redrawn.
     pub sparsity: f64,
     /// Random starts of every curve.
     pub starts: usize,
+    /// The coefficients as printed, against descent.
     pub coefficients: Coefficients,
+    /// Expected gradient descent, against the closed form.
     pub population: Population,
+    /// Gradient descent on samples.
     pub stochastic: Stochastic,
+    /// Learning rates on either side of where the norms stay bounded.
     pub rates: Rates,
+    /// Starts made to hold the truth, or not.
     pub corollary: Corollary,
 }
 

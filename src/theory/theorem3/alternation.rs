@@ -13,8 +13,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
+    /// Every neuron's weights, as the theorem has it.
     Rows,
+    /// Every input's weights.
     Columns,
+    /// Nothing.
     None,
 }
 
@@ -31,10 +34,13 @@ pub enum Turns {
 /// How to optimise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rule {
+    /// b of SReLU (Eq. 14), in both encoders.
     pub bias: f64,
     /// Learning rate.
     pub rate: f64,
+    /// What is scaled after a step.
     pub normalization: Normalization,
+    /// Who moves when.
     pub turns: Turns,
     /// Steps of a turn, at most: it ends when a step moves no entry by more than [`SETTLED`].
     pub turn: usize,
@@ -54,7 +60,9 @@ pub const AT_IDENTITY: f64 = 1e-6;
 /// W^o and W^t, `(d, d)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoders {
+    /// W^o, which sees the first view.
     pub online: Array2<f64>,
+    /// W^t, which sees the second view.
     pub target: Array2<f64>,
 }
 
@@ -159,10 +167,15 @@ impl Rule {
 /// keep with probability alpha and latents of the given sparsity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
+    /// Atoms, neurons and inputs: M = I.
     pub d: usize,
+    /// Bound on the entries of Delta.
     pub radius: f64,
+    /// Bound on the entries of eps.
     pub noise: f64,
+    /// Probability that a mask keeps a coordinate.
     pub alpha: f64,
+    /// Probability of a latent entry to be non-zero, before latents of zeros are redrawn.
     pub sparsity: f64,
 }
 

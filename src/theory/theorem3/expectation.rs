@@ -12,6 +12,7 @@ pub fn srelu(x: f64, bias: f64) -> f64 {
 /// Noise of the data `x = z + eps`, independent by coordinate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Noise {
+    /// `x = z`.
     None,
     /// +-sigma, as bounded noise the theorem asks for.
     TwoPoint(f64),
@@ -22,6 +23,7 @@ pub enum Noise {
 /// The data of Theorem 3, M = I: symmetric latents seen through two independent masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Source {
+    /// Atoms, and dimension of the data.
     pub d: usize,
     /// Probability of a latent entry to be non-zero, before latents of zeros are redrawn.
     pub sparsity: f64,
@@ -32,7 +34,9 @@ pub struct Source {
 /// Which of the two views an encoder sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
+    /// `D1 x`, the online encoder's.
     First,
+    /// `D2 x`, the target encoder's.
     Second,
 }
 

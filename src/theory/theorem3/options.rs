@@ -15,12 +15,15 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
+    /// What tables and figures are headed by.
     pub title: String,
+    /// Seed of every draw.
     pub seed: u64,
     /// Probability that a mask keeps a coordinate, where no sweep says otherwise; so for the next two.
     pub alpha: f64,
     /// Probability of a latent entry to be non-zero.
     pub sparsity: f64,
+    /// b of SReLU (Eq. 14).
     pub bias: f64,
     /// Learning rate.
     pub rate: f64,
@@ -30,11 +33,17 @@ pub struct Options {
     pub rounds: usize,
     /// Random warm starts of every point.
     pub starts: usize,
+    /// Starts that fulfil all assumptions.
     pub inside: Inside,
+    /// Settings on either side of the hypothesis that the theorem lacks.
     pub hypothesis: Hypothesis,
+    /// Distances against steps.
     pub convergence: Convergence,
+    /// One assumption after the other broken.
     pub sweeps: Sweeps,
+    /// The rate at which the error shrinks.
     pub contraction: Contraction,
+    /// The same on samples.
     pub samples: Samples,
 }
 
