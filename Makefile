@@ -15,6 +15,9 @@ ENGINE  ?= auto
 # lean: what the program needs on a CPU (1.3 GB); full: CUDA and `import torch` too (5 GB); none: a program without
 # libtorch, which needs neither Python nor a C++ compiler, and trains by the fused engine alone.
 TORCH   ?= lean
+# The version of CUDA of TORCH=full, where the driver is older than PyPI's cu130 (driver 580): cu128 (driver 570) or cu126
+# (driver 525). `landscape doctor` says which the driver runs.
+TORCH_CUDA ?=
 PYTHON  ?= python3
 # Kills of `make test-kill`.
 KILLS   ?= 200
@@ -35,17 +38,26 @@ AUTHORS := $(sort $(wildcard experiments/authors/*.yaml))
 REPAIRED := $(sort $(wildcard experiments/repaired/*.yaml))
 SWEEPS := $(sort $(wildcard experiments/sweeps/*.yaml))
 
+ifneq ($(filter-out cu126 cu128 cu130,$(TORCH_CUDA)),)
+  $(error TORCH_CUDA is $(TORCH_CUDA), but it is cu126, cu128 or cu130)
+endif
+SETUP_FULL := .venv/setup-full$(TORCH_CUDA:%=-%)
+
 ifneq ($(AUTHORS_REPO),)
   # Their code runs in .venv, whatever libtorch we are linked with.
-  SETUP := .venv/setup-full
+  SETUP := $(SETUP_FULL)
 else ifeq ($(TORCH),none)
   SETUP :=
   FEATURES := --no-default-features
 else ifdef LIBTORCH
   # A libtorch of your own replaces the one from pip.
   SETUP :=
+else ifeq ($(TORCH),full)
+  SETUP := $(SETUP_FULL)
+else ifeq ($(TORCH),lean)
+  SETUP := .venv/setup-lean
 else
-  SETUP := .venv/setup-$(TORCH)
+  $(error TORCH is $(TORCH), but it is lean, full or none)
 endif
 
 TRAIN_FLAGS := $(if $(JOBS),--jobs $(JOBS)) --device $(DEVICE) --engine $(ENGINE) --results $(RESULTS)
@@ -61,7 +73,7 @@ help: ## Say what the targets are
 	@echo "make TARGET, where TARGET is one of"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-10s %s\n", $$1, $$2 }'
 	@echo "Variables: SCALE=full|quick  JOBS=n  DEVICE=auto|cpu|cuda[:n]  ENGINE=auto|fused|autograd  RESULTS=dir  PLOTS=dir"
-	@echo "           TORCH=lean|full|none  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
+	@echo "           TORCH=lean|full|none  TORCH_CUDA=cu126|cu128|cu130  PYTHON=python3  PIP_ARGS='--index-url ...'  LIBTORCH=dir (your own libtorch 2.11.0)"
 	@echo "           AUTHORS_REPO=dir (their checkout)  SAMPLE=42  FUZZ=1000000"
 
 .PHONY: setup
@@ -72,17 +84,20 @@ setup: $(SETUP) ## Install libtorch into .venv (half a minute to 3 minutes, once
 	$(PYTHON) -m venv .venv
 
 .venv/setup-lean: | .venv/bin/python
-	@if [ -e .venv/setup-full ]; then touch $@; exit 0; fi
+	@if ls .venv/setup-full* >/dev/null 2>&1; then touch $@; exit 0; fi
 	@echo "== installing PyTorch $(TORCH_VERSION) for the CPU into .venv (about half a minute, 1.3 GB)"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps \
 	  torch==$(TORCH_VERSION) nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 $(NUMPY)
 	@$(MAKE) --no-print-directory .venv/libtorch
 	@touch $@
 
-.venv/setup-full: | .venv/bin/python
+# One libtorch at a time: the stamp of another goes when it does.
+$(SETUP_FULL): | .venv/bin/python
 	@echo "== installing PyTorch $(TORCH_VERSION) with CUDA into .venv (about three minutes, 5 GB)"
+	@rm -f .venv/setup-*
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
-	  torch==$(TORCH_VERSION) $(NUMPY) yacs==0.1.8
+	  $(if $(TORCH_CUDA),--extra-index-url https://download.pytorch.org/whl/$(TORCH_CUDA)) \
+	  torch==$(TORCH_VERSION)$(TORCH_CUDA:%=+%) $(NUMPY) yacs==0.1.8
 	@$(MAKE) --no-print-directory .venv/libtorch
 	@touch $@
 

@@ -35,6 +35,10 @@ fn main() {
         println!("cargo:rustc-link-arg=-Wl,--allow-shlib-undefined");
         println!("cargo:rustc-env=LANDSCAPE_LIBTORCH_PATH={lib}");
         println!("cargo:rustc-env=LANDSCAPE_LIBTORCH={}", libtorch_version(Path::new(&lib)));
+        if let Some(version) = version_py(Path::new(&lib), "cuda") {
+            println!("cargo:rustc-env=LANDSCAPE_LIBTORCH_CUDA={version}");
+            println!("cargo:rerun-if-changed={lib}/../version.py"); // another libtorch in the same place
+        }
     }
     if let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) {
         println!("cargo:rustc-env=LANDSCAPE_COMMIT={commit}");
@@ -74,14 +78,17 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
 
 /// PyTorch's wheel and libtorch's archive both say their version beside `lib`.
 fn libtorch_version(lib: &Path) -> String {
-    let root = lib.parent().unwrap_or(lib);
-    let archive = fs::read_to_string(root.join("build-version")).ok();
-    let wheel = || {
-        let text = fs::read_to_string(root.join("version.py")).ok()?;
-        let line = text.lines().find(|line| line.starts_with("__version__"))?;
-        Some(line.split(['\'', '"']).nth(1)?.to_string())
-    };
-    archive.or_else(wheel).map_or_else(|| "unknown".into(), |version| version.trim().to_string())
+    let archive = fs::read_to_string(lib.with_file_name("build-version")).ok();
+    let version = archive.or_else(|| version_py(lib, "__version__"));
+    version.map_or_else(|| "unknown".into(), |version| version.trim().to_string())
+}
+
+/// What the wheel's `version.py` says of `name`, as in `cuda: Optional[str] = '13.0'`.
+fn version_py(lib: &Path, name: &str) -> Option<String> {
+    let text = fs::read_to_string(lib.with_file_name("version.py")).ok()?;
+    let line =
+        text.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', ':', '='])))?;
+    Some(line.split(['\'', '"']).nth(1)?.to_string())
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

@@ -9,81 +9,179 @@ use crate::{
     spec::Masks,
 };
 
-/// Words of both views of a cohort, `(R, B, ceil(p / 64))` as int64, for batches of `pairs` pairs of views.
-pub fn words(masks: &[&MaskBits], pairs: i64, device: Device) -> [Tensor; 2] {
-    let native = masks.iter().map(|masks| match masks {
-        MaskBits::Native(place) => Some(*place),
-        MaskBits::Drawn(_) => None,
-    });
-    match native.collect::<Option<Vec<_>>>() {
-        Some(places) => draw(&places, device),
-        None => {
-            let words: Vec<[Vec<u64>; 2]> = masks.iter().map(|masks| masks.words()).collect();
-            [0, 1].map(|view| {
-                let words: Vec<i64> = words.iter().flat_map(|run| run[view].iter().map(|&word| word as i64)).collect();
-                Tensor::from_slice(&words).to_device(device).reshape([masks.len() as i64, pairs, -1])
-            })
+/// Makes the masks of a cohort's batches on a device, from what little has to travel there for each.
+#[derive(Debug)]
+pub struct MaskDrawer {
+    device: Device,
+    /// What the native draws of the last batch needed, kept for the next.
+    fold: Option<Fold>,
+}
+
+impl MaskDrawer {
+    pub fn new(device: Device) -> Self {
+        Self { device, fold: None }
+    }
+
+    /// The numbers that have to be on the device for [`Self::words`] of a batch: a place for each sequence of words or,
+    /// where the draws are not native, the words.
+    pub fn numbers(&mut self, masks: &[&MaskBits]) -> Vec<i64> {
+        match native(masks) {
+            Some(places) => self.fold(&places).starts(&places),
+            None => {
+                let words: Vec<_> = masks.iter().map(|masks| masks.words()).collect();
+                [0, 1]
+                    .iter()
+                    .flat_map(|&view| words.iter().flat_map(move |run| &run[view]))
+                    .map(|&w| w as i64)
+                    .collect()
+            }
         }
     }
-}
 
-/// The same for native draws, which need nothing from the host but their places.
-fn draw(places: &[NativeMasks], device: Device) -> [Tensor; 2] {
-    let NativeMasks { masks, pairs, words_of_pair, .. } = places[0];
-    let view = |view: usize| {
-        let drawn = draw_view(places, view, device).reshape([places.len() as i64, -1, words_of_pair as i64]);
-        drawn.expand([-1, pairs as i64, -1], false)
-    };
-    let first = view(0);
-    let second = if masks == Masks::Independent { view(1) } else { first.bitwise_not() };
-    [first, second]
-}
-
-/// Words of one view, `(R, words)`. Runs of one probability of keeping an entry are drawn together.
-fn draw_view(places: &[NativeMasks], view: usize, device: Device) -> Tensor {
-    let out = Tensor::zeros([places.len() as i64, places[0].drawn() as i64], (Kind::Int64, device));
-    let mut left: Vec<usize> = (0..places.len()).collect();
-    while let Some(&run) = left.first() {
-        let keep = places[run].keep;
-        let (alike, others): (Vec<usize>, Vec<usize>) = left.into_iter().partition(|&run| places[run].keep == keep);
-        left = others;
-        let sequences: Vec<(Key, u64)> =
-            alike.iter().map(|&run| (places[run].keys[view], places[run].counter)).collect();
-        let rows: Vec<i64> = alike.iter().map(|&run| run as i64).collect();
-        let drawn = fold(keep, &sequences, out.size()[1], device);
-        let _ = out.shallow_clone().index_copy_(0, &Tensor::from_slice(&rows).to_device(device), &drawn);
+    /// Words of both views, `(2, R, B, ceil(p / 64))`, of a batch of `pairs` pairs whose [`Self::numbers`] are given on the
+    /// device.
+    pub fn words(&mut self, masks: &[&MaskBits], numbers: &Tensor, pairs: i64) -> Tensor {
+        let runs = masks.len() as i64;
+        let Some(places) = native(masks) else { return numbers.reshape([2, runs, pairs, -1]) };
+        let words = self.fold(&places).draw(numbers, places[0].drawn() as i64);
+        let words =
+            words.reshape([-1, runs, words.size()[1] / places[0].words_of_pair as i64, places[0].words_of_pair as i64]);
+        let both = match places[0].masks {
+            Masks::Independent => words,
+            Masks::Dependent | Masks::Shared => Tensor::cat(&[&words, &words.bitwise_not()], 0),
+        };
+        both.expand([2, runs, pairs, -1], false)
     }
-    out
+
+    /// The constants for draws at these places.
+    fn fold(&mut self, places: &[NativeMasks]) -> &Fold {
+        let sequences = sequences(places);
+        let words = places[0].drawn();
+        match &self.fold {
+            Some(fold) if fold.sequences == sequences && fold.words >= words => {}
+            _ => self.fold = Some(Fold::new(sequences, words, self.device)),
+        }
+        self.fold.as_ref().expect("it has just been made")
+    }
 }
 
-/// `count` words of [`Bernoulli::word`] from each key and counter on, `(sequences, count)`.
-fn fold(keep: Bernoulli, sequences: &[(Key, u64)], count: i64, device: Device) -> Tensor {
-    let digits = keep.digits().len() as u64;
-    let column = |value: &dyn Fn(&(Key, u64)) -> u64| {
-        let values: Vec<i64> = sequences.iter().map(|sequence| value(sequence) as i64).collect();
-        Tensor::from_slice(&values).to_device(device).unsqueeze(1)
+/// The places of all runs, if all draw natively.
+fn native(masks: &[&MaskBits]) -> Option<Vec<NativeMasks>> {
+    let place = |masks: &&MaskBits| match masks {
+        MaskBits::Native(place) => Some(*place),
+        MaskBits::Drawn(_) => None,
     };
-    // What word 0 of the first digit is mixed from, and the distance to the next.
-    let gamma = column(&|(key, _)| key.gamma());
-    let first =
-        column(&|(key, counter)| key.state().wrapping_add(counter.wrapping_mul(digits).wrapping_mul(key.gamma())));
-    let places = Tensor::arange(count, (Kind::Int64, device)) * digits as i64;
-    let start = first + &gamma * places; // (sequences, count)
-    let bits = Tensor::full([sequences.len() as i64, count], keep.start() as i64, (Kind::Int64, device));
-    keep.digits().enumerate().fold(bits, |bits, (i, digit)| {
-        let word = mix(&start + &gamma * i as i64);
-        if digit { bits.bitwise_or_tensor(&word) } else { bits.bitwise_and_tensor(&word) }
-    })
+    masks.iter().map(place).collect()
+}
+
+/// What is drawn: view 1 of all runs, and view 2 where that does not follow from view 1.
+fn sequences(places: &[NativeMasks]) -> Vec<(Key, Bernoulli)> {
+    let views = if places[0].masks == Masks::Independent { 2 } else { 1 };
+    (0..views).flat_map(|view| places.iter().map(move |place| (place.keys[view], place.keep))).collect()
+}
+
+/// Draws the words of S sequences side by side. [`Bernoulli::word`] folds one word of a key for each binary digit of the
+/// probability; here step i folds digit i of every sequence that has one, so the work does not grow with the number of
+/// different probabilities.
+#[derive(Debug)]
+struct Fold {
+    sequences: Vec<(Key, Bernoulli)>,
+    /// Most words of a sequence that can be drawn at once.
+    words: usize,
+    /// Distance between neighbouring words of a key, `(S, 1)`.
+    gamma: Tensor,
+    /// Distance of each word's first digit from that of the first word, `(S, words)`.
+    offsets: Tensor,
+    /// The bits before the first digit, `(S, 1)`.
+    start: Tensor,
+    digits: Vec<Digit>,
+}
+
+/// Digit i of all sequences.
+#[derive(Debug)]
+enum Digit {
+    /// The same for all of them.
+    Common(bool),
+    /// `(bits | word & or) & (word | and)` with two masks `(S, 1)`: both all ones for a digit 1, both zero for a digit 0, and
+    /// zero and all ones where there is no such digit any more, which leaves the bits as they are.
+    Mixed { or: Tensor, and: Tensor },
+}
+
+impl Fold {
+    fn new(sequences: Vec<(Key, Bernoulli)>, words: usize, device: Device) -> Self {
+        let column = |value: &dyn Fn(&(Key, Bernoulli)) -> u64| {
+            let values: Vec<i64> = sequences.iter().map(|sequence| value(sequence) as i64).collect();
+            Tensor::from_slice(&values).to_device(device).unsqueeze(1)
+        };
+        let digits = |keep: &Bernoulli| keep.digits().len() as u64;
+        let most = sequences.iter().map(|(_, keep)| keep.digits().len()).max().unwrap_or(0);
+        let digit = |i: usize| {
+            let of = |keep: &Bernoulli| keep.digits().nth(i);
+            let first = of(&sequences[0].1);
+            match first {
+                Some(digit) if sequences.iter().all(|(_, keep)| of(keep) == first) => Digit::Common(digit),
+                _ => Digit::Mixed {
+                    or: column(&|(_, keep)| ones(of(keep) == Some(true))),
+                    and: column(&|(_, keep)| ones(of(keep) != Some(false))),
+                },
+            }
+        };
+        let stride = column(&|(key, keep)| key.gamma().wrapping_mul(digits(keep)));
+        Self {
+            gamma: column(&|(key, _)| key.gamma()),
+            offsets: stride * Tensor::arange(words as i64, (Kind::Int64, device)),
+            start: column(&|(_, keep)| keep.start()),
+            digits: (0..most).map(digit).collect(),
+            words,
+            sequences,
+        }
+    }
+
+    /// What word 0 of each sequence's first digit is mixed from, at the places of a batch.
+    fn starts(&self, places: &[NativeMasks]) -> Vec<i64> {
+        let counters = places.iter().map(|place| place.counter).cycle();
+        let start = |(&(key, keep), counter): (&(Key, Bernoulli), u64)| {
+            let first = counter.wrapping_mul(keep.digits().len() as u64);
+            key.state().wrapping_add(first.wrapping_mul(key.gamma())) as i64
+        };
+        self.sequences.iter().zip(counters).map(start).collect()
+    }
+
+    /// `count` words of each sequence, `(S, count)`, from its start `(S,)`.
+    fn draw(&self, starts: &Tensor, count: i64) -> Tensor {
+        let mut place = starts.unsqueeze(1) + self.offsets.narrow(1, 0, count);
+        let mut bits = self.start.expand([-1, count], false);
+        for (i, digit) in self.digits.iter().enumerate() {
+            if i > 0 {
+                place += &self.gamma;
+            }
+            let word = mix(&place);
+            bits = match digit {
+                Digit::Common(true) => bits.bitwise_or_tensor(&word),
+                Digit::Common(false) => bits.bitwise_and_tensor(&word),
+                Digit::Mixed { or, and } => {
+                    let set = bits.bitwise_or_tensor(&word.bitwise_and_tensor(or));
+                    set.bitwise_and_tensor(&word.bitwise_or_tensor(and))
+                }
+            };
+        }
+        bits
+    }
+}
+
+/// All ones or none.
+fn ones(whether: bool) -> u64 {
+    u64::from(whether).wrapping_neg()
 }
 
 /// [`crate::random::native::mix`] of every entry. Integers wrap around in libtorch as well.
-fn mix(word: Tensor) -> Tensor {
+fn mix(word: &Tensor) -> Tensor {
     let folded = |word: &Tensor, shift: u32| {
         // libtorch shifts the sign in; the mask takes it out.
         let shifted = word.bitwise_right_shift_tensor_scalar(i64::from(shift)).bitwise_and(i64::MAX >> (shift - 1));
         word.bitwise_xor_tensor(&shifted)
     };
-    let word = folded(&word, MIX_SHIFTS[0]) * MIX_MULTIPLIERS[0] as i64;
+    let word = folded(word, MIX_SHIFTS[0]) * MIX_MULTIPLIERS[0] as i64;
     let word = folded(&word, MIX_SHIFTS[1]) * MIX_MULTIPLIERS[1] as i64;
     folded(&word, MIX_SHIFTS[2])
 }
@@ -93,9 +191,17 @@ mod tests {
     use super::*;
     use crate::random::native::Purpose;
 
+    /// Of a batch of 37 pairs.
+    fn words(drawer: &mut MaskDrawer, masks: &[MaskBits]) -> Tensor {
+        let masks: Vec<&MaskBits> = masks.iter().collect();
+        let numbers = Tensor::from_slice(&drawer.numbers(&masks));
+        drawer.words(&masks, &numbers, 37)
+    }
+
     /// Also with different probabilities in one cohort, far counters, and more words than one for each pair.
     #[test]
     fn tensors_draw_the_words_of_the_host() {
+        let mut drawer = MaskDrawer::new(Device::Cpu);
         for masks in [Masks::Independent, Masks::Dependent, Masks::Shared] {
             let place = |(run, alpha): (u64, f64)| {
                 let key = Key::from_seed(run);
@@ -107,12 +213,9 @@ mod tests {
             let alphas = [0.5, 0.3, 0.5, 0.0, 1.0, 0.75];
             let cohort: Vec<MaskBits> = (1..).zip(alphas).map(place).collect();
             let expected: Vec<MaskBits> = cohort.iter().map(|masks| MaskBits::Drawn(masks.words())).collect();
-            let drawn = words(&cohort.iter().collect::<Vec<_>>(), 37, Device::Cpu);
-            let expected = words(&expected.iter().collect::<Vec<_>>(), 37, Device::Cpu);
-            for (drawn, expected) in drawn.iter().zip(&expected) {
-                assert_eq!(drawn.size(), [6, 37, 3]);
-                assert!(drawn.equal(expected), "{masks:?}");
-            }
+            let drawn = words(&mut drawer, &cohort);
+            assert_eq!(drawn.size(), [2, 6, 37, 3]);
+            assert!(drawn.equal(&words(&mut drawer, &expected)), "{masks:?}");
         }
     }
 }

@@ -20,13 +20,14 @@ mod optimizer;
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use ndarray::{Array2, ArrayD, Ix2};
 use tch::{Kind, Tensor};
 
-use self::optimizer::Descent;
+use self::{masks::MaskDrawer, optimizer::Descent};
 use crate::{
     Device,
+    device::{cuda_status, tf32},
     engine::{Batch, Engine, MaskBits, Member, Views},
     losses::Loss,
     models::{self, Forward, Model, Parameters, Purpose},
@@ -42,9 +43,13 @@ pub struct AutogradEngine {
     model: Box<dyn Model>,
     parameters: Parameters,
     train: TrainSpec,
-    /// Samples, `(R, n, p)`.
+    /// Samples of all runs, `(R n, p)`.
     x: Tensor,
+    runs: usize,
     descent: Descent,
+    masks: MaskDrawer,
+    /// Of the bits of a word, `(64,)`.
+    positions: Tensor,
     /// Of the last batch, `(R, B, m)`.
     representation: Option<Tensor>,
     kind: Kind,
@@ -71,6 +76,11 @@ impl AutogradEngine {
 
     fn with(members: &[Member], loss: Arc<dyn Loss>, device: Device, purpose: Purpose) -> Result<Self> {
         ensure!(!members.is_empty(), "a cohort has at least one run");
+        if device.is_cuda() {
+            // Before any work on the CPU: libtorch's backward pass counts the devices once.
+            cuda_status().map_err(|reason| anyhow!("{device}: {reason}"))?;
+            ensure!(tf32().is_none(), "the environment's {} must be 0", tf32().unwrap_or_default());
+        }
         let device = tch::Device::from(device);
         let spec = &members[0].spec;
         let kind = match spec.dtype {
@@ -86,7 +96,10 @@ impl AutogradEngine {
             descent: Descent::new(members, &parameters, kind, device)?,
             parameters,
             train: spec.train.clone(),
-            x: stack(&samples)?.to_kind(kind).to_device(device),
+            x: stack(&samples)?.to_kind(kind).to_device(device).flatten(0, 1),
+            runs: members.len(),
+            masks: MaskDrawer::new(device),
+            positions: Tensor::arange(64, (Kind::Int64, device)),
             representation: None,
             kind,
             device,
@@ -94,34 +107,43 @@ impl AutogradEngine {
     }
 
     /// Both views of a batch, `(R, B, p)`: the kept entries of the samples, times the scale.
-    fn views(&self, batch: &Batch) -> (Tensor, Tensor) {
-        let rows: Vec<i32> = batch.runs.iter().flat_map(|run| run.rows.iter().map(|&row| row as i32)).collect();
-        let (r, n, p) = self.x.size3().expect("samples are (R, n, p)");
-        let b = rows.len() as i64 / r;
-        let offsets = Tensor::arange(r, (Kind::Int64, self.device)).unsqueeze(1) * n;
-        let rows = (self.upload(&rows).reshape([r, b]) + offsets).reshape([-1]);
-        let samples = self.x.reshape([r * n, p]).index_select(0, &rows).reshape([r, b, p]) * batch.scale;
+    ///
+    /// The samples' places and what the masks are drawn from travel to the device together, and nothing comes back.
+    fn views(&mut self, batch: &Batch) -> (Tensor, Tensor) {
+        let (r, p) = (self.runs as i64, self.x.size()[1]);
+        let samples = self.x.size()[0] / r;
+        let offsets = (0..r).map(|run| run * samples);
+        let rows = batch
+            .runs
+            .iter()
+            .zip(offsets)
+            .flat_map(|(run, offset)| run.rows.iter().map(move |&row| offset + i64::from(row)));
+        let mut numbers: Vec<i64> = rows.collect();
+        let (places, pairs) = (numbers.len() as i64, numbers.len() as i64 / r);
         let bits: Vec<&MaskBits> = batch.runs.iter().map(|run| &run.masks).collect();
-        let [first, second] = masks::words(&bits, b, self.device).map(|words| self.expand_bits(&words, p));
-        (&samples * first, &samples * second)
+        numbers.extend(self.masks.numbers(&bits));
+        let numbers = self.upload(&numbers);
+        let samples = self.x.index_select(0, &numbers.narrow(0, 0, places)).reshape([r, pairs, p]) * batch.scale;
+        let words = self.masks.words(&bits, &numbers.narrow(0, places, numbers.size()[0] - places), pairs);
+        let kept = self.expand_bits(&words, p);
+        (&samples * kept.get(0), &samples * kept.get(1))
     }
 
     /// Numbers on the engine's device. A GPU fetches them when it comes to it; the host goes on.
-    fn upload(&self, values: &[i32]) -> Tensor {
+    fn upload(&self, values: &[i64]) -> Tensor {
         let host = Tensor::from_slice(values);
         match self.device {
             tch::Device::Cuda(_) => {
-                host.internal_pin_memory(self.device).to_device_(self.device, Kind::Int, true, false)
+                host.internal_pin_memory(self.device).to_device_(self.device, Kind::Int64, true, false)
             }
             _ => host,
         }
     }
 
-    /// Mask words `(R, B, ceil(p / 64))` as zeros and ones `(R, B, p)`.
+    /// Mask words `(2, R, B, ceil(p / 64))` as zeros and ones `(2, R, B, p)`.
     fn expand_bits(&self, words: &Tensor, p: i64) -> Tensor {
-        let positions = Tensor::arange(64, (Kind::Int64, self.device));
-        let bits = words.unsqueeze(3).bitwise_right_shift(&positions).bitwise_and(1); // (R, B, words, 64)
-        bits.flatten(2, 3).narrow(2, 0, p).to_kind(self.kind)
+        let bits = words.unsqueeze(4).bitwise_right_shift(&self.positions).bitwise_and_(1); // (2, R, B, words, 64)
+        bits.flatten(3, 4).narrow(3, 0, p).to_kind(self.kind)
     }
 
     /// Explicit views as tensors, `(R, B, p)`.
@@ -134,7 +156,7 @@ impl AutogradEngine {
 
     /// One tensor for every parameter that learns in this turn, by run and name.
     fn named(&self, tensors: &[Tensor], turn: Turn) -> Result<Vec<StateDict>> {
-        let mut runs = vec![StateDict::new(); self.x.size()[0] as usize];
+        let mut runs = vec![StateDict::new(); self.runs];
         for ((parameter, _), tensor) in self.parameters.learning(turn).zip(tensors) {
             for (run, value) in runs.iter_mut().zip(models::unstack(tensor)?) {
                 run.insert(parameter.name.clone(), value);

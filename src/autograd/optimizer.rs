@@ -16,8 +16,8 @@ use crate::{
 /// The optimiser of a cohort, with what it remembers of every parameter.
 pub struct Descent {
     optimizer: Optimizer,
-    /// Learning rates, `(R,)`.
-    lr: Tensor,
+    /// Learning rates and their negatives, `(R,)`.
+    lr: [Tensor; 2],
     /// One for each parameter, in layout order.
     memory: Vec<Remembered>,
 }
@@ -55,19 +55,19 @@ impl Descent {
         };
         Ok(Self {
             optimizer,
-            lr: Tensor::from_slice(&lr).to_kind(kind).to_device(device),
+            lr: [1.0, -1.0].map(|sign| (Tensor::from_slice(&lr) * sign).to_kind(kind).to_device(device)),
             memory: parameters.iter().map(remembered).collect::<Result<_>>()?,
         })
     }
 
     /// One step of every parameter that learns in this turn, given their gradients; `rate` multiplies the learning rates.
     pub fn step(&mut self, parameters: &Parameters, gradients: &[Tensor], turn: Turn, rate: f64) {
-        let scaled = if rate == 1.0 { self.lr.shallow_clone() } else { &self.lr * rate };
+        let scaled = self.lr.each_ref().map(|lr| if rate == 1.0 { lr.shallow_clone() } else { lr * rate });
         let learning = parameters.iter().zip(&mut self.memory).filter(|((parameter, _), _)| parameter.learns(turn));
         for (((_, w), memory), gradient) in learning.zip(gradients) {
             let mut shape = vec![1; gradient.dim()];
             shape[0] = -1;
-            memory.step(self.optimizer, w, gradient, &scaled.reshape(shape));
+            memory.step(self.optimizer, w, gradient, scaled.each_ref().map(|lr| lr.reshape(&shape)));
         }
     }
 
@@ -92,11 +92,11 @@ impl Descent {
 }
 
 impl Remembered {
-    /// One step of one parameter `w`, with learning rates `(R, 1, ...)`.
-    fn step(&mut self, optimizer: Optimizer, w: &Tensor, gradient: &Tensor, lr: &Tensor) {
+    /// One step of one parameter `w`, with learning rates and their negatives, `(R, 1, ...)`.
+    fn step(&mut self, optimizer: Optimizer, w: &Tensor, gradient: &Tensor, [lr, negative]: [Tensor; 2]) {
         self.steps = self.steps.saturating_add(1);
         // In place, rounded once, as PyTorch's `add_(g, alpha=-lr)`.
-        let descend = |by: &Tensor| _ = w.shallow_clone().addcmul_(by, &lr.neg());
+        let descend = |by: &Tensor| _ = w.shallow_clone().addcmul_(by, &negative);
         match optimizer {
             Optimizer::Sgd { momentum, nesterov, weight_decay } => {
                 let gradient = decayed(gradient, w, weight_decay);
@@ -115,12 +115,12 @@ impl Remembered {
                 self.first = Some(v);
             }
             Optimizer::Adam { beta1, beta2, epsilon, weight_decay } => {
-                self.adam(w, &decayed(gradient, w, weight_decay), lr, [beta1, beta2, epsilon]);
+                self.adam(w, &decayed(gradient, w, weight_decay), &lr, [beta1, beta2, epsilon]);
             }
             Optimizer::Adamw { beta1, beta2, epsilon, weight_decay } => {
-                let kept: Tensor = 1.0 - lr * weight_decay;
+                let kept: Tensor = 1.0 - &lr * weight_decay;
                 let _ = w.shallow_clone().g_mul_(&kept);
-                self.adam(w, gradient, lr, [beta1, beta2, epsilon]);
+                self.adam(w, gradient, &lr, [beta1, beta2, epsilon]);
             }
         }
     }

@@ -2,7 +2,7 @@ use anyhow::Result;
 #[cfg(feature = "torch")]
 use anyhow::bail;
 
-use crate::runner;
+use crate::{device, runner};
 
 /// Print versions, libtorch, devices, threads and fonts, and what to do about anything missing
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,10 @@ impl Args {
         match runner::cuda_status() {
             Ok(devices) => println!("CUDA        {devices} devices"),
             Err(reason) => println!("CUDA        none: {reason}"),
+        }
+        for (number, gpu) in device::gpus().iter().enumerate() {
+            let unusable = device::has_kernels(number).err().map(|reason| format!("; {reason}"));
+            println!("cuda:{number}      {gpu}{}", unusable.unwrap_or_default());
         }
         println!("fonts       embedded, none of the system's are needed");
         println!("all is well");

@@ -31,8 +31,9 @@ use clap::{Parser, Subcommand};
 #[cfg(not(feature = "torch"))]
 use self::{needs_torch as crosscheck, needs_torch as slice};
 use crate::{
+    device,
     logs::{self, tell},
-    runner::Interrupted,
+    runner::{Interrupted, LostDevice},
     spec::InputError,
 };
 
@@ -68,11 +69,18 @@ enum Command {
     BenchSide(bench::SideArgs),
 }
 
-/// Runs the program: exit code 0 for success, 2 for wrong input, 75 for a sweep that was asked to stop and goes on when it
-/// is run again, 1 for anything else that fails.
+/// Runs the program: exit code 0 for success, 2 for wrong input, 75 for a sweep that was asked to stop, or whose GPU broke,
+/// and that goes on when it is run again, 76 for one whose GPU broke before anything was saved, 1 for anything else that
+/// fails.
 pub fn main() -> ExitCode {
+    let tf32 = device::tf32();
+    // SAFETY: this is the program's first statement but one, and its only thread.
+    unsafe { device::forbid_tf32() };
     let cli = Cli::parse();
     logs::start_logger();
+    if let Some(variable) = tf32 {
+        log::info!("{variable} is passed over: matrix products are in full single precision");
+    }
     let result = match cli.command {
         Command::Run(args) => args.execute(),
         Command::Authors(args) => args.execute(),
@@ -107,6 +115,8 @@ fn report(result: Result<()>) -> ExitCode {
                 ExitCode::from(2)
             } else if is(|cause| cause.is::<Interrupted>()) {
                 ExitCode::from(Interrupted::EXIT_CODE)
+            } else if let Some(lost) = error.chain().find_map(|cause| cause.downcast_ref::<LostDevice>()) {
+                ExitCode::from(lost.exit_code())
             } else {
                 ExitCode::FAILURE
             }

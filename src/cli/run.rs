@@ -88,6 +88,9 @@ pub fn train(runs: &[PlannedRun], options: &Options, recorded: usize) -> Result<
     if let more @ 1.. = outcome.failures.len().saturating_sub(FAILURES_SHOWN) {
         tell(format_args!("and {more} more, which `landscape results list` shows"));
     }
+    if let Some(lost) = outcome.lost {
+        return Err(lost.into());
+    }
     if let Some(interrupted) = outcome.interrupted {
         return Err(interrupted.into());
     }

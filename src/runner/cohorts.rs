@@ -27,9 +27,8 @@ impl Group<'_> {
 /// after the others.
 ///
 /// libtorch rounds a run alone and a run beside others differently, in the last digit. On a CPU, each run is therefore
-/// trained alone, unless cohorts are asked for; those are made of all runs of an experiment before what is done is left
-/// out, so that a sweep that is started again trains what is left in the same cohorts. On a GPU, which needs large ones,
-/// they are made of what is left.
+/// trained alone, unless cohorts are asked for; a GPU needs large ones. They are made of all runs (on a CPU, of an
+/// experiment) before what is done is left out, so that a sweep that is started again trains what is left in the same cohorts.
 pub fn group<'a>(
     runs: &[&'a PlannedRun],
     is_todo: impl Fn(&PlannedRun) -> bool,
@@ -41,9 +40,7 @@ pub fn group<'a>(
         let engine = options.engine.choose(&run.spec, device)?;
         let shared = serde_json::to_string(&train::shared(&run.spec))?;
         let experiment = if device == Device::Cpu { run.experiment.as_str() } else { "" };
-        if device == Device::Cpu || is_todo(run) {
-            fitting.entry((engine, shared, experiment)).or_default().push(run);
-        }
+        fitting.entry((engine, shared, experiment)).or_default().push(run);
     }
     let mut groups = Vec::new();
     for ((engine, ..), runs) in fitting {

@@ -20,11 +20,43 @@ pub fn work_units(spec: &RunSpec) -> u64 {
     (work(spec) * 1e6) as u64
 }
 
+/// Estimated seconds of whole runs on so many CPU cores: of all of them together, and of the longest.
+pub fn on_cores<'a>(specs: impl Iterator<Item = &'a RunSpec>, cores: usize) -> f64 {
+    let (sum, longest) = specs.map(work).fold((0.0, 0.0), |(sum, longest), work| (sum + work, work.max(longest)));
+    (sum / cores as f64).max(longest)
+}
+
+/// Estimated seconds of a cohort on a GPU: a step takes the time in which the host starts its kernels or, in large cohorts,
+/// the time in which their numbers pass through the GPU's memory.
+///
+/// On paper, for a card like the H100, from the launches and the bytes of a step; nothing of this was measured on a GPU.
+pub fn on_gpu<'a>(specs: impl Iterator<Item = &'a RunSpec>) -> f64 {
+    let of = |spec: &RunSpec| {
+        let epochs = spec.train.epochs as f64;
+        (spec.steps() as f64 * LAUNCHES, epochs * fused_nanoseconds(spec) * 1e-9 / CORES)
+    };
+    let (launches, traffic) =
+        specs.map(of).fold((0.0, 0.0), |(a, b), (launches, traffic)| (launches.max(a), traffic + b));
+    launches.max(traffic)
+}
+
+/// Seconds in which the 120 to 180 kernels of a step are started.
+const LAUNCHES: f64 = 1e-3;
+
+/// Cores of the kind that [`work`] counts in, whose fused engine does the steps of a large cohort in the same time.
+const CORES: f64 = 25.0;
+
 /// Autograd's time over the fused engine's, where that does not apply.
 const AUTOGRAD: f64 = 7.0;
 
 /// Nanoseconds of an epoch's steps.
 fn train_nanoseconds(spec: &RunSpec) -> f64 {
+    let fused = fused_nanoseconds(spec);
+    if FusedEngine::supports(spec) { fused } else { AUTOGRAD * fused }
+}
+
+/// Nanoseconds of an epoch's steps by the fused engine, whether or not it has all parts of the model.
+fn fused_nanoseconds(spec: &RunSpec) -> f64 {
     let (p, m, pairs) = (spec.data.p as f64, spec.model.m as f64, spec.views.pairs as f64);
     let rows = spec.samples_per_epoch() as f64 * pairs;
     let steps = spec.batch_count() as f64;
@@ -44,8 +76,7 @@ fn train_nanoseconds(spec: &RunSpec) -> f64 {
     // Every scalar product is computed once and serves twice.
     let scalar_products = of_loss.similarities as f64 * m + of_loss.correlations as f64 * batch;
     let loss = steps * (1.12 * of_loss.exponentials as f64 + 0.076 * scalar_products);
-    let fused = 0.0138 * products + (0.60 + normalized) * layers * m * rows + 0.61 * p * rows + loss + 3300.0 * steps;
-    if FusedEngine::supports(spec) { fused } else { AUTOGRAD * fused }
+    0.0138 * products + (0.60 + normalized) * layers * m * rows + 0.61 * p * rows + loss + 3300.0 * steps
 }
 
 /// Nanoseconds of an epoch's share of the measurements.
@@ -67,6 +98,20 @@ pub fn steps_text(spec: &RunSpec) -> String {
 mod tests {
     use super::*;
     use crate::spec::resolve;
+
+    /// A few runs take sixteen cores less time than a GPU, whose launches are the same for one run as for many; a thousand runs,
+    /// or double precision, take a GPU less.
+    #[test]
+    fn a_gpu_is_for_many_runs() {
+        let spec = |text: &str| resolve(&[&serde_yaml::from_str(text).unwrap()]).unwrap();
+        let faster = |text: &str, runs: usize| {
+            let specs = vec![spec(text); runs];
+            on_gpu(specs.iter()) < on_cores(specs.iter(), 16)
+        };
+        assert!(!faster("{}", 1) && !faster("{}", 15) && faster("{}", 1000));
+        assert!(faster("{method: cl}", 160));
+        assert!(faster("{dtype: float64}", 100));
+    }
 
     /// Seconds measured on the machine of the constants, 300 epochs (fewer where said).
     #[test]

@@ -1,13 +1,17 @@
-use std::{fmt, str::FromStr, sync::LazyLock};
+use std::{fmt, str::FromStr};
 
 use anyhow::Result;
 
-use crate::{Device, input_error};
+use crate::{
+    Device,
+    device::{self, cuda_status},
+    input_error,
+};
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first CUDA device if there is one, else the CPU.
+    /// The first CUDA device where there is one and it is estimated to be faster, else the CPU.
     Auto,
     /// The CPU, whatever else there is.
     Cpu,
@@ -43,59 +47,31 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device itself. Asking for a CUDA device that is not there is an error, never a silent fall-back.
-    pub fn resolve(self) -> Result<Device> {
+    /// The device asked for; none where that is to be found out. Asking for a CUDA device that is not there is an error, never
+    /// a silent fall-back.
+    pub fn resolve(self) -> Result<Option<Device>> {
         match self {
-            Self::Cpu => Ok(Device::Cpu),
-            Self::Auto => Ok(if cuda_status().is_ok() { Device::Cuda(0) } else { Device::Cpu }),
-            Self::Cuda(number) => match cuda_status() {
-                Ok(devices) if number < devices => Ok(Device::Cuda(number)),
-                Ok(devices) => Err(input_error!(
-                    "--device cuda:{number}: there are {devices} CUDA devices{}, numbered from 0",
-                    visible_devices()
-                )),
-                Err(reason) => Err(input_error!("--device cuda: {reason}{}", visible_devices())),
+            Self::Auto => Ok(None),
+            Self::Cpu => Ok(Some(Device::Cpu)),
+            Self::Cuda(number) => match usable(number) {
+                Ok(()) => Ok(Some(Device::Cuda(number))),
+                Err(reason) => Err(input_error!("--device cuda:{number}: {reason}{}", visible_devices())),
             },
         }
     }
+}
+
+/// Whether libtorch computes on a CUDA device, or why it does not.
+pub fn usable(number: usize) -> Result<(), String> {
+    let devices = cuda_status()?;
+    if number >= devices {
+        return Err(format!("there are {devices} CUDA devices, numbered from 0"));
+    }
+    device::has_kernels(number)
 }
 
 /// What narrows the devices down, for messages: CUDA shows a process the devices that `CUDA_VISIBLE_DEVICES` lists, and
 /// numbers those from 0.
 fn visible_devices() -> String {
     std::env::var("CUDA_VISIBLE_DEVICES").map_or(String::new(), |list| format!(" (CUDA_VISIBLE_DEVICES={list})"))
-}
-
-/// Number of CUDA devices that this process may see, or why there are none.
-///
-/// The linker drops libtorch's CUDA half, which nothing refers to by name; it is loaded here, and only where an NVIDIA
-/// driver is present.
-pub fn cuda_status() -> Result<usize, String> {
-    static STATUS: LazyLock<Result<usize, String>> = LazyLock::new(|| {
-        // SAFETY: loading a library runs its initialisers; libcuda's are made for that.
-        unsafe {
-            libloading::Library::new("libcuda.so.1").map_err(|_| "no NVIDIA driver (libcuda.so.1) is installed")?;
-        }
-        devices()
-    });
-    STATUS.clone()
-}
-
-#[cfg(not(feature = "torch"))]
-fn devices() -> Result<usize, String> {
-    Err("this program was built without libtorch, which computes on GPUs; `make build TORCH=full`".into())
-}
-
-#[cfg(feature = "torch")]
-fn devices() -> Result<usize, String> {
-    // SAFETY: loading a library runs its initialisers; libtorch_cuda's are made for that.
-    unsafe {
-        let library = libloading::Library::new("libtorch_cuda.so")
-            .map_err(|error| format!("libtorch's CUDA library does not load ({error}); `make setup TORCH=full`"))?;
-        std::mem::forget(library);
-    }
-    match tch::Cuda::device_count() {
-        count if count > 0 && tch::Cuda::is_available() => Ok(count as usize),
-        _ => Err("libtorch finds no CUDA device".into()),
-    }
 }

@@ -2,8 +2,9 @@
 //!
 //! A cohort that cannot be trained (a panic, libtorch's errors among them, a GPU whose memory is full) is halved, and each
 //! half goes on from its last checkpoints: a GPU's memory so finds the size that fits, and one run that fails is alone in
-//! the end. What one run cannot do is its failure, noted beside its checkpoint, and the sweep goes on; only a disk that
-//! takes nothing more ends it, since no further run could be recorded.
+//! the end. What one run cannot do is its failure, noted beside its checkpoint, and the sweep goes on. Two things end it: a
+//! disk that takes nothing more, since no further run could be recorded, and a GPU that computes nothing more, since every
+//! further run would fail.
 
 use std::{
     any::Any,
@@ -28,8 +29,13 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 impl Sweep<'_> {
-    /// Trains the halves of a cohort that could not be trained; alone, a run has failed.
+    /// Trains the halves of a cohort that could not be trained; alone, a run has failed. If the device is to blame, no run
+    /// is.
     pub fn separate<'a>(&self, engine: Chosen, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
+        if let Some(reason) = self.device_fault() {
+            log::info!("{} runs stop in the middle: {error:#}", runs.len());
+            return self.lose_device(runs.len(), reason);
+        }
         if let [held] = runs.as_slice() {
             if let Err(error) = self.workspace(held.run).forget_begun(&held.run.id) {
                 log::warn!("{error:#}");

@@ -1,26 +1,27 @@
 //! How many runs a GPU holds.
 
-use anyhow::{Context, Result, ensure};
+use crate::{
+    device,
+    spec::{Dtype, RunSpec},
+};
 
-use crate::spec::{Dtype, RunSpec};
+/// Beyond this, more runs keep a GPU no busier: their memory's traffic outlasts the time that launches take.
+const MOST: usize = 512;
 
-/// Beyond this, more runs keep a GPU no busier.
-const MOST: usize = 4096;
-
-/// Share of the free memory that a cohort may take; libtorch's allocator needs room to cut from.
+/// Share of the memory that a cohort may take; libtorch's allocator needs room to cut from.
 const SHARE: f64 = 0.7;
 
-/// Runs like `spec` to train side by side on a CUDA device, by the memory that is free on it now.
+/// Runs like `spec` to train side by side on a CUDA device.
 ///
-/// Where the driver does not say how much that is, a cautious number. (A cohort that is too large all the same is split
-/// when the device runs out of memory.)
+/// By all its memory, not by what is free: libtorch rounds cohorts of different sizes differently, and the same command gives
+/// the same digits whatever else the device is doing. A cohort that is too large all the same is split when the device runs
+/// out of memory.
 pub fn cohort_limit(spec: &RunSpec, device: usize) -> usize {
-    const CAUTIOUS: usize = 256;
-    free_memory(device).map_or(CAUTIOUS, |free| runs_in(free as f64, spec))
+    device::gpu(device).map_or(MOST, |gpu| runs_in(gpu.memory as f64, spec))
 }
 
-fn runs_in(free: f64, spec: &RunSpec) -> usize {
-    ((SHARE * free / bytes(spec)) as usize).clamp(1, MOST)
+fn runs_in(memory: f64, spec: &RunSpec) -> usize {
+    ((SHARE * memory / bytes(spec)) as usize).clamp(1, MOST)
 }
 
 /// Memory of one run at its peak, in the backward pass, in bytes.
@@ -41,41 +42,6 @@ fn bytes(spec: &RunSpec) -> f64 {
     size * values
 }
 
-/// Free memory of a CUDA device in bytes, from the driver.
-fn free_memory(device: usize) -> Result<usize> {
-    type Status = i32;
-    type Handle = *mut std::ffi::c_void;
-    // SAFETY: the signatures are those of cuda.h; the device's primary context, which libtorch uses too, is retained,
-    // current and released again in turn, and every pointer is to a local that outlives its call.
-    unsafe {
-        let cuda = libloading::Library::new("libcuda.so.1")?;
-        let call = |name: &str, status: Status| -> Result<()> {
-            ensure!(status == 0, "{name} failed with CUDA error {status}");
-            Ok(())
-        };
-        let init: libloading::Symbol<unsafe extern "C" fn(u32) -> Status> = cuda.get(b"cuInit\0")?;
-        let retain: libloading::Symbol<unsafe extern "C" fn(*mut Handle, i32) -> Status> =
-            cuda.get(b"cuDevicePrimaryCtxRetain\0")?;
-        let release: libloading::Symbol<unsafe extern "C" fn(i32) -> Status> =
-            cuda.get(b"cuDevicePrimaryCtxRelease_v2\0")?;
-        let push: libloading::Symbol<unsafe extern "C" fn(Handle) -> Status> = cuda.get(b"cuCtxPushCurrent_v2\0")?;
-        let pop: libloading::Symbol<unsafe extern "C" fn(*mut Handle) -> Status> = cuda.get(b"cuCtxPopCurrent_v2\0")?;
-        let memory: libloading::Symbol<unsafe extern "C" fn(*mut usize, *mut usize) -> Status> =
-            cuda.get(b"cuMemGetInfo_v2\0")?;
-        let device = i32::try_from(device).context("the number of a device")?;
-        let (mut context, mut free, mut total) = (std::ptr::null_mut(), 0, 0);
-        call("cuInit", init(0))?;
-        call("cuDevicePrimaryCtxRetain", retain(&mut context, device))?;
-        let asked = call("cuCtxPushCurrent", push(context)).and_then(|()| {
-            let status = memory(&mut free, &mut total);
-            call("cuCtxPopCurrent", pop(&mut context))?;
-            call("cuMemGetInfo", status)
-        });
-        call("cuDevicePrimaryCtxRelease", release(device))?;
-        asked.map(|()| free)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,17 +52,9 @@ mod tests {
         let spec = |text: &str| resolve(&[&serde_yaml::from_str(text).unwrap()]).unwrap();
         let (ncl, cl) = (spec("{method: ncl}"), spec("{method: cl}"));
         let gigabyte = 1e9;
-        assert!(runs_in(20.0 * gigabyte, &ncl) > runs_in(4.0 * gigabyte, &ncl));
-        assert!(runs_in(20.0 * gigabyte, &ncl) > 4 * runs_in(20.0 * gigabyte, &cl));
-        assert!(runs_in(140.0 * gigabyte, &cl) > 136, "the paper's runs fit on a large GPU at once");
+        assert!(runs_in(2.0 * gigabyte, &ncl) > runs_in(1.0 * gigabyte, &ncl));
+        assert!(runs_in(2.0 * gigabyte, &ncl) > 4 * runs_in(2.0 * gigabyte, &cl));
+        assert!(runs_in(16.0 * gigabyte, &cl) > 160, "the paper's runs fit on a small GPU at once");
         assert_eq!((runs_in(1.0, &cl), runs_in(1e18, &cl)), (1, MOST));
-    }
-
-    #[test]
-    fn without_a_driver_the_number_is_cautious() {
-        if free_memory(0).is_err() {
-            let ncl = resolve(&[&serde_yaml::from_str("{method: ncl}").unwrap()]).unwrap();
-            assert_eq!(cohort_limit(&ncl, 0), 256);
-        }
     }
 }

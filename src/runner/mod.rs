@@ -4,6 +4,7 @@
 //! look too, to its workers; each trains a cohort (`training`), saves it now and then, and records what is finished.
 //! `faults` says what happens when something goes wrong, `interrupt` what a signal does.
 
+mod auto;
 mod cohorts;
 mod cost;
 mod device;
@@ -11,6 +12,7 @@ mod engine;
 mod faults;
 mod gpu_memory;
 mod interrupt;
+mod lost_device;
 mod memory;
 mod progress;
 mod queue;
@@ -21,10 +23,12 @@ mod status;
 mod sweep;
 mod training;
 
+pub use crate::device::cuda_status;
 pub use cost::{steps_text, work, work_units};
-pub use device::{DeviceChoice, cuda_status};
+pub use device::DeviceChoice;
 pub use engine::{Chosen, EngineChoice, build};
 pub use interrupt::{Interrupt, Interrupted, Signals};
+pub use lost_device::LostDevice;
 pub use progress::{ProgressMode, human_time};
 pub use shard::{IndexChoice, Shard, ShardChoice, Share, deal, whole_plan};
 pub use status::{RunState, SweepStatus, plan};

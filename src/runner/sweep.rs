@@ -1,14 +1,16 @@
 use std::{collections::HashSet, path::PathBuf, sync::Mutex, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use indexmap::IndexSet;
+use rayon::ThreadPoolBuilder;
 
 use super::{
-    DeviceChoice, EngineChoice,
+    DeviceChoice, EngineChoice, auto,
     cohorts::{self, Group},
     cost,
     engine::{Chosen, build},
     interrupt::{Interrupt, Interrupted},
+    lost_device::LostDevice,
     memory::{self, Memory, Taken, human_bytes},
     progress::{Progress, ProgressMode},
     queue::{Held, Next, Queue, Work},
@@ -89,6 +91,10 @@ pub struct Outcome {
     pub interrupted: Option<Interrupted>,
     /// Runs not begun, since nothing more can be written.
     pub stopped: usize,
+    /// The device does not compute any more.
+    pub lost: Option<LostDevice>,
+    /// Times that a cohort was saved in the middle.
+    pub saves: usize,
 }
 
 /// A run that could not be finished.
@@ -108,7 +114,8 @@ pub type Build<'a> = dyn Fn(Chosen, &[Member], Device) -> Result<Box<dyn Engine>
 
 /// Refuses, before anything is written, what [`run`] would refuse: a device that is not there, an engine for other runs.
 pub fn check(runs: &[PlannedRun], options: &Options) -> Result<()> {
-    let device = options.device.resolve()?;
+    // Where the device is ours to choose, the CPU is among the choices.
+    let device = options.device.resolve()?.unwrap_or(Device::Cpu);
     runs.iter().try_for_each(|run| options.engine.choose(&run.spec, device).map(drop))
 }
 
@@ -122,12 +129,13 @@ pub fn run(runs: &[PlannedRun], options: &Options) -> Result<Outcome> {
 
 /// [`run`] with engines of the caller's making.
 pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Result<Outcome> {
-    let device = options.device.resolve()?;
+    let asked = options.device.resolve()?;
     let experiments: IndexSet<&str> = runs.iter().map(|run| run.experiment.as_str()).collect();
     experiments.iter().try_for_each(|experiment| Workspace::of(&options.results, experiment).settle())?;
     let mut seen = HashSet::new();
     let runs: Vec<_> = runs.iter().filter(|run| seen.insert((&run.experiment, &run.id))).collect();
     let is_todo = |run: &PlannedRun| options.force || !record::is_recorded(&options.results, run);
+    let device = asked.map_or_else(|| auto::faster(&runs, is_todo, options), Ok)?;
     let workers = if device.is_cuda() { 1 } else { options.jobs.max(1) };
     let groups = cohorts::group(&runs, is_todo, options, device)?;
     let todo = groups.iter().map(|group| group.runs.len()).sum::<usize>();
@@ -144,7 +152,10 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
     let memory = Memory::here();
     let sweep = Sweep { options, device, build, queue, memory, progress, outcome: Mutex::new(outcome) };
-    std::thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(|| sweep.work())));
+    // A worker alone on a GPU has all cores for what is done on the host.
+    let pools = (0..workers).map(|_| ThreadPoolBuilder::new().num_threads((options.jobs / workers).max(1)).build());
+    let pools: Vec<_> = pools.collect::<Result<_, _>>().context("cannot start the workers")?;
+    std::thread::scope(|scope| pools.iter().for_each(|pool| _ = scope.spawn(|| pool.install(|| sweep.work()))));
     Ok(sweep.close())
 }
 
@@ -285,7 +296,10 @@ impl<'a> Sweep<'a> {
         self.progress.close();
         let mut outcome = self.outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let left = self.queue.left();
-        if self.options.interrupt.is_asked() && (left > 0 || outcome.interrupted.is_some()) {
+        if let Some(lost) = &mut outcome.lost {
+            lost.left += left;
+            lost.progressed = outcome.trained + outcome.saves > 0;
+        } else if self.options.interrupt.is_asked() && (left > 0 || outcome.interrupted.is_some()) {
             outcome.interrupted.get_or_insert(Interrupted { saved: 0, left }).left = left;
         } else {
             outcome.stopped = left;

@@ -132,6 +132,7 @@ impl Sweep<'_> {
                 break;
             }
             let saved = saver.save(|| self.save(&cohort, &*engine, &hands, clock));
+            self.note(|outcome| outcome.saves += usize::from(saved));
             if self.options.interrupt.is_asked() {
                 self.note_saved(if saved { runs.len() } else { 0 });
                 return Ok(Vec::new());

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use ndarray::{Array2, Axis};
 
+use super::parallel;
 use crate::{
     data::{BatchSource, Dataset, RunStreams, initial_state},
     engine::{Batch, Engine, Member},
@@ -97,7 +98,7 @@ impl Cohort {
     /// Shuffles the samples of every run for an epoch, counted from 0.
     pub fn begin_epoch(&mut self, epoch: usize) {
         self.epoch = epoch;
-        self.sources.iter_mut().for_each(|source| source.begin_epoch(epoch));
+        parallel::each_of(&mut self.sources, |source| source.begin_epoch(epoch));
     }
 
     /// Counts the epoch as finished.
@@ -107,7 +108,7 @@ impl Cohort {
 
     /// Batch `k` of the epoch for every run.
     pub fn batch(&mut self, k: usize) -> Batch {
-        let runs: Vec<_> = self.sources.iter_mut().map(|source| source.batch(k)).collect();
+        let runs = parallel::each_of(&mut self.sources, |source| source.batch(k));
         self.last_rows = runs.iter().map(|run| run.rows.clone()).collect();
         let RunSpec { train, views, .. } = &**self.spec();
         let rate = train.schedule.factor(self.epoch, train.epochs);

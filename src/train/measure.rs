@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ndarray::{Array2, ArrayD, Ix2};
 
-use super::Cohort;
+use super::{Cohort, parallel};
 use crate::{
     engine::Engine,
     metrics::{self, Detail, Row, Spectrum},
@@ -19,25 +19,25 @@ pub fn rows(cohort: &Cohort, engine: &dyn Engine, epoch: usize, losses: Option<&
     let weights = Weights::read(spec, engine)?;
     let detail_due = spec.metrics.detail_every > 0
         && (epoch.is_multiple_of(spec.metrics.detail_every) || epoch == spec.train.epochs);
-    let mut rows = Vec::with_capacity(cohort.members().len());
-    for (r, data) in cohort.datasets().iter().enumerate() {
+    let row = |r: usize| {
         let wo = &weights.wo[r];
         let wt = weights.wt.as_ref().map(|runs| &runs[r]);
         let loss = losses.and_then(|batches| Some(batches.last()?[r]));
         let loss_mean = losses.map(|batches| batches.iter().map(|batch| batch[r]).sum::<f64>() / batches.len() as f64);
-        rows.push(Row {
+        Row {
             epoch,
             loss,
             loss_mean,
-            cosine: metrics::max_cosine(wo, &data.dictionary),
+            cosine: metrics::max_cosine(wo, &cohort.datasets()[r].dictionary),
             wo_norm: norm(wo.iter()),
             wt_norm: wt.map(|wt| norm(wt.iter())),
             bo_norm: weights.bo.as_ref().map(|runs| norm(runs[r].iter())),
             bt_norm: weights.bt.as_ref().map(|runs| norm(runs[r].iter())),
             weight_diff: wt.map(|wt| norm((wo - wt).iter())),
             detail: None,
-        });
-    }
+        }
+    };
+    let mut rows = parallel::each(cohort.members().len(), row);
     if detail_due {
         let details = details(cohort, engine, &weights)?;
         rows.iter_mut().zip(details).for_each(|(row, detail)| row.detail = Some(detail));
@@ -53,27 +53,27 @@ fn details(cohort: &Cohort, engine: &dyn Engine, weights: &Weights) -> Result<Ve
     let heads = |name: &str| matrices(spec, engine, name);
     let (wp, wproj) = (heads("Wp.weight")?, heads("Wproj.weight")?);
     let of = |runs: &Option<Vec<Array2<f64>>>, r: usize| -> Option<Spectrum> { metrics::spectrum(&runs.as_ref()?[r]) };
-    let mut details = Vec::with_capacity(cohort.members().len());
-    for (r, data) in cohort.datasets().iter().enumerate() {
+    let detail = |r: usize| {
         let wo = metrics::spectrum(&weights.wo[r]);
         let wt = match spec.metrics.target_spectrum {
             SpectrumSource::Target => of(&weights.wt, r),
             SpectrumSource::Online => weights.wt.as_ref().and(wo),
         };
         let batch = representations.get(r).zip(latents.get(r));
-        details.push(Detail {
-            support: batch.map(|(h, z)| metrics::support(&weights.wo[r], &data.dictionary, h, z, is_single)),
+        let dictionary = &cohort.datasets()[r].dictionary;
+        Detail {
+            support: batch.map(|(h, z)| metrics::support(&weights.wo[r], dictionary, h, z, is_single)),
             wo,
             wt,
             wp: of(&wp, r),
             wproj: of(&wproj, r),
             collapse: batch.and_then(|(h, _)| metrics::collapse(h)),
-            recovery: metrics::recovery(&weights.wo[r], &data.dictionary),
-            wt_min_cosine: weights.wt.as_ref().map(|wt| metrics::max_cosine(&wt[r], &data.dictionary).min),
+            recovery: metrics::recovery(&weights.wo[r], dictionary),
+            wt_min_cosine: weights.wt.as_ref().map(|wt| metrics::max_cosine(&wt[r], dictionary).min),
             latent_r2: batch.and_then(|(h, z)| metrics::latent_r2(h, z)),
-        });
-    }
-    Ok(details)
+        }
+    };
+    Ok(parallel::each(cohort.members().len(), detail))
 }
 
 /// First-layer parameters of both encoders, for each run.

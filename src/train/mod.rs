@@ -2,6 +2,7 @@
 
 mod cohort;
 mod measure;
+mod parallel;
 
 pub use cohort::{Cohort, Snapshot, fits, shared};
 

@@ -1,6 +1,14 @@
-//! The same runs on a CUDA device and on the CPU. Without a device, the test says why it is skipped.
+//! The same runs on a CUDA device and on the CPU, and what becomes of a device that fails.
+//!
+//! The first test needs a device and says so where there is none; the others bring a fake one.
 
-use std::sync::Arc;
+use std::{
+    env,
+    process::{Command, Stdio},
+    sync::Arc,
+    thread::sleep,
+    time::Duration,
+};
 
 use contrastive_landscape::{
     Device,
@@ -9,6 +17,11 @@ use contrastive_landscape::{
     runner::cuda_status,
     spec::{RunSpec, layout::StateDict, methods, resolve},
     train::Cohort,
+};
+
+use crate::{
+    fake_cuda::{self, Report},
+    workbench::{Workbench, differing},
 };
 
 /// Three runs that differ in seed, learning rate and masking probability.
@@ -65,4 +78,210 @@ fn a_gpu_gives_the_numbers_of_the_cpu() {
             }
         }
     }
+}
+
+#[test]
+fn a_fake_gpu_gives_the_numbers_of_the_cpu() {
+    let mut again = Command::new(env::current_exe().unwrap());
+    again.args(["--exact", "gpu::a_gpu_gives_the_numbers_of_the_cpu", "--nocapture"]);
+    let Some(report) = fake_cuda::run(again, &[]) else { return };
+    let stdout = String::from_utf8_lossy(&report.output.stdout);
+    assert!(report.output.status.success() && !stdout.contains("skipped"), "{stdout}{}", report.stderr);
+    assert!(report.count("launches") > 10_000, "{}", report.count("launches"));
+}
+
+/// Launches, blocking and queued copies of a step, and blocking copies of an epoch besides, of three runs with these
+/// settings and masking probabilities.
+fn costs(settings: &str, probabilities: &[f64]) -> Option<[usize; 4]> {
+    let counted = |epochs: usize, batch: usize| {
+        let arm = |alpha: &f64| {
+            let train = format!("train: {{ epochs: {epochs}, batch_size: {batch} }}");
+            format!("  a{alpha}: {{ {settings}, views: {{ masking_prob: {alpha} }}, {train} }}\n")
+        };
+        let arms: String = probabilities.iter().map(arm).collect();
+        let metrics = "  metrics: { detail_every: 0 }\n";
+        let head = "title: t\npaper: none\nclaim: c\nseeds: 1..3\nbase:\n  data: { samples: 64, p: 12, d: 5 }\n  model: { m: 9 }\n";
+        let workbench = Workbench::new(&format!("{head}{metrics}arms:\n{arms}"));
+        let report = run(&workbench, &[], &[])?;
+        assert_eq!(report.code(), Some(0), "{}", report.stderr);
+        Some(["launches", "blocking_copies", "queued_copies"].map(|what| report.count(what)))
+    };
+    // Two steps an epoch, then more epochs, then four steps an epoch.
+    let (base, longer, finer) = (counted(2, 32)?, counted(4, 32)?, counted(2, 16)?);
+    let step = [0, 1, 2].map(|what| (finer[what] - base[what]) / 4);
+    Some([step[0], step[1], step[2], (longer[1] - base[1] - 4 * step[1]) / 2])
+}
+
+/// What a GPU's time hangs on: kernels that the host starts, and waits for the device.
+#[test]
+fn launches_and_copies_of_a_step_stay_within_their_budgets() {
+    let many = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+    let budgets = [
+        ("method: ncl", &[0.5][..], 85),
+        ("method: ncl", &[0.75][..], 98),
+        ("method: ncl", &[0.3][..], 488),
+        ("method: ncl", &many[..], 581),
+        ("method: ncl-predictor", &[0.5][..], 102),
+        ("method: ncl-two-layer", &[0.5][..], 137),
+        ("method: cl", &[0.5][..], 120),
+        ("method: simplified-simclr", &[0.5][..], 122),
+        ("method: simplified-simsiam", &[0.5][..], 122),
+    ];
+    let mut over = Vec::new();
+    for (settings, probabilities, budget) in budgets {
+        let Some([launches, blocking, queued, of_epoch]) = costs(settings, probabilities) else { return };
+        let line = format!(
+            "{settings}, {probabilities:?}: {launches} launches, {blocking} blocking and {queued} queued copies a step, \
+             {of_epoch} blocking copies an epoch"
+        );
+        println!("{line}");
+        if launches > budget || blocking > 0 || queued > 1 || of_epoch > 5 {
+            over.push(line);
+        }
+    }
+    assert!(over.is_empty(), "over the budgets {budgets:?}: {over:#?}");
+}
+
+const TINY: &str = "
+title: A tiny experiment
+paper: none
+claim: It runs.
+base:
+  data: { samples: 64, p: 12, d: 5 }
+  model: { m: 9 }
+  train: { epochs: 6, batch_size: 32 }
+arms:
+  NCL: { method: ncl-predictor }
+seeds: 1..32
+";
+
+/// `landscape run tiny.yaml` on a fake device.
+fn run(workbench: &Workbench, more: &[&str], variables: &[(&str, &str)]) -> Option<Report> {
+    fake_cuda::run(workbench.command(&[&["run", "tiny.yaml", "--device", "cuda"], more].concat()), variables)
+}
+
+/// Whatever memory there is, what fits is trained, what does not has failed, and the process ends by itself.
+#[test]
+fn any_memory_trains_what_fits_in_it() {
+    let (mut halved, mut failed) = (0, 0);
+    for kilobytes in (20..200).step_by(45).chain((200..2000).step_by(150)) {
+        let workbench = Workbench::new(&TINY.replace("epochs: 6", "epochs: 2"));
+        let memory = (1000 * kilobytes).to_string();
+        let Some(report) = run(&workbench, &[], &[("FAKE_CUDA_MEMORY", &memory)]) else { return };
+        let split = report.stderr.contains("trying halves of them");
+        match report.code() {
+            Some(0) => assert_eq!(workbench.runs().len(), 32, "{kilobytes} kB: {}", report.stderr),
+            Some(1) => assert!(split && report.stderr.contains("out of memory"), "{kilobytes} kB: {}", report.stderr),
+            _ => panic!("{kilobytes} kB: {:?}: {}", report.output.status, report.stderr),
+        }
+        halved += usize::from(split && report.code() == Some(0));
+        failed += usize::from(report.code() == Some(1));
+        workbench.landscape(&["results", "verify"]).success();
+    }
+    println!("{halved} budgets halved, {failed} failed");
+    assert!(halved > 5 && failed > 0, "{halved} budgets halved, {failed} failed: the sweep should meet both");
+}
+
+#[test]
+fn an_interrupted_sweep_goes_on_to_the_same_bytes() {
+    let long = TINY.replace("epochs: 6", "epochs: 300").replace("1..32", "1..6");
+    let [straight, stopped] = [&long, &long].map(|text| Workbench::new(text));
+    let Some(whole) = run(&straight, &[], &[]) else { return };
+    assert_eq!(whole.code(), Some(0), "{}", whole.stderr);
+    let mut command = stopped.command(&["run", "tiny.yaml", "--device", "cuda", "--checkpoint-every", "0.01"]);
+    fake_cuda::equip(&mut command).unwrap();
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    while !stopped.unfinished().iter().any(|name| name.ends_with(".checkpoint")) {
+        assert!(child.try_wait().unwrap().is_none(), "it ends without a checkpoint");
+        sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-USR1", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(75), "{stderr}");
+    assert!(stderr.contains("interrupted: 6 runs saved"), "{stderr}");
+    assert_eq!(run(&stopped, &[], &[]).unwrap().code(), Some(0));
+    assert_eq!(differing(&stopped.results(), &straight.results()), [""; 0]);
+}
+
+/// No run is to blame for a device that broke: none is noted as failed, and all go on elsewhere.
+#[test]
+fn a_broken_device_fails_no_run() {
+    let reference = Workbench::new(TINY);
+    let Some(whole) = run(&reference, &["--cohort", "8"], &[]) else { return };
+    assert_eq!(whole.code(), Some(0), "{}", whole.stderr);
+    let launches = whole.count("launches");
+    // In the first step, within the first cohort, after some cohorts, and near the end.
+    for share in [0.0, 0.1, 0.6, 0.95] {
+        let workbench = Workbench::new(TINY);
+        let after = ((launches as f64 * share) as usize).to_string();
+        let arguments = ["--cohort", "8", "--checkpoint-every", "0"];
+        let report = run(&workbench, &arguments, &[("FAKE_CUDA_BREAK", &after)]).unwrap();
+        let progressed =
+            !workbench.runs().is_empty() || workbench.unfinished().iter().any(|name| name.ends_with("checkpoint"));
+        assert_eq!(report.code(), Some(if progressed { 75 } else { 76 }), "{share}: {}", report.stderr);
+        let node = nix::unistd::gethostname().unwrap().to_string_lossy().into_owned();
+        let said = format!("error: cuda:0 of {node} does not compute any more (CUDA error: uncorrectable ECC error");
+        let left = format!("{} runs are left", 32 - workbench.runs().len());
+        assert!(report.stderr.contains(&said), "{share}: {said}: {}", report.stderr);
+        assert!(report.stderr.contains(&left), "{share}: {left}: {}", report.stderr);
+        assert!(!report.stderr.contains("trying halves"), "{}", report.stderr);
+        assert!(!workbench.unfinished().iter().any(|name| name.ends_with(".failed")), "{share}");
+        assert_eq!(run(&workbench, &["--cohort", "8"], &[]).unwrap().code(), Some(0));
+        assert_eq!(differing(&workbench.results(), &reference.results()), [""; 0], "{share}");
+    }
+}
+
+#[test]
+fn the_environment_does_not_lower_the_precision() {
+    let workbench = Workbench::new(&TINY.replace("1..32", "1"));
+    let variables = [("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"), ("NVIDIA_TF32_OVERRIDE", "1"), ("RUST_LOG", "info")];
+    let Some(report) = run(&workbench, &[], &variables) else { return };
+    assert_eq!(report.code(), Some(0), "{}", report.stderr);
+    assert_eq!(report.count("tf32"), 0);
+    assert!(report.stderr.contains("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is passed over"), "{}", report.stderr);
+}
+
+#[test]
+fn a_driver_that_is_too_old_says_what_to_install() {
+    let workbench = Workbench::new(&TINY.replace("1..32", "1"));
+    if !option_env!("LANDSCAPE_LIBTORCH_CUDA").is_some_and(|version| version.starts_with("13.")) {
+        eprintln!("skipped: this libtorch is not built with CUDA 13");
+        return;
+    }
+    let Some(report) = run(&workbench, &[], &[("FAKE_CUDA_DRIVER", "12040")]) else { return };
+    assert_eq!(report.code(), Some(2), "{}", report.stderr);
+    for part in ["is for CUDA 12.4, older than the CUDA 13", "TORCH_CUDA=cu126"] {
+        assert!(report.stderr.contains(part), "{part}: {}", report.stderr);
+    }
+    let report = run(&workbench, &[], &[("FAKE_CUDA_CAPABILITY", "70")]).unwrap();
+    assert!(
+        report.code() == Some(2) && report.stderr.contains("Fake GPU has compute capability 7.0"),
+        "{}",
+        report.stderr
+    );
+    // A GPU that is not used, though one may expect it, is worth a word.
+    let auto =
+        |variables: &[(&str, &str)]| fake_cuda::run(workbench.command(&["run", "tiny.yaml"]), variables).unwrap();
+    assert!(auto(&[("FAKE_CUDA_DRIVER", "12040")]).stderr.contains("training on the CPU: the NVIDIA driver"));
+    assert!(!auto(&[("FAKE_CUDA_DEVICES", "0")]).stderr.contains("training on the CPU"));
+    let doctor = fake_cuda::run(workbench.command(&["doctor"]), &[("FAKE_CUDA_DEVICES", "2")]).unwrap();
+    let said = String::from_utf8_lossy(&doctor.output.stdout);
+    assert!(said.contains("CUDA        2 devices"), "{said}");
+    assert!(said.contains("cuda:1      Fake GPU, compute capability 9.0, 85.9 GB, driver CUDA 13.0"), "{said}");
+}
+
+#[test]
+fn auto_takes_the_faster_device_and_says_so() {
+    let workbench = Workbench::new(&TINY.replace("epochs: 6", "epochs: 1"));
+    let auto = |more: &[&str]| {
+        let command = workbench.command(&[&["run", "tiny.yaml", "--jobs", "1", "--force"], more].concat());
+        fake_cuda::run(command, &[("RUST_LOG", "info")])
+    };
+    let Some(few) = auto(&[]) else { return };
+    assert!(few.stderr.contains("training on 1 cores of the CPU: an estimated"), "{}", few.stderr);
+    assert_eq!(few.count("launches"), 0);
+    let many = auto(&["--seeds", "1..300", "--dtype", "float64"]).unwrap();
+    assert!(many.stderr.contains("training on cuda:0: an estimated"), "{}", many.stderr);
+    assert!(many.count("launches") > 0);
 }

@@ -31,6 +31,8 @@ mod authors;
 #[cfg(feature = "torch")]
 mod engines;
 #[cfg(feature = "torch")]
+mod fake_cuda;
+#[cfg(feature = "torch")]
 mod faults;
 #[cfg(feature = "torch")]
 mod gpu;

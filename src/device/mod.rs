@@ -1,4 +1,15 @@
+//! Where a cohort is trained, and what can be known of a GPU.
+
+mod cuda;
+mod driver;
+mod tf32;
+
 use std::fmt;
+
+#[cfg(feature = "torch")]
+pub use cuda::answers;
+pub use cuda::{cuda_status, gpu, gpus, has_kernels};
+pub use tf32::{forbid_tf32, tf32};
 
 /// Where a cohort is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

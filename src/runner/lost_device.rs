@@ -1,0 +1,63 @@
+//! A device that does not compute any more.
+
+use std::fmt;
+
+use super::{Interrupted, sweep::Sweep};
+use crate::Device;
+
+/// A GPU failed in a way that lasts: no process, or not this one, computes on it again. No run is to blame, so none is noted
+/// as failed; what has been saved goes on elsewhere.
+#[derive(Clone, Debug)]
+pub struct LostDevice {
+    pub device: Device,
+    pub reason: String,
+    /// Runs not finished.
+    pub left: usize,
+    /// Whether this process has recorded or saved anything: if not, another try on the same machine may do no better.
+    pub progressed: bool,
+}
+
+impl LostDevice {
+    /// `EX_PROTOCOL` of sysexits.h: nothing was achieved; run the same command again, on another machine.
+    pub const NO_PROGRESS: u8 = 76;
+
+    pub fn exit_code(&self) -> u8 {
+        if self.progressed { Interrupted::EXIT_CODE } else { Self::NO_PROGRESS }
+    }
+}
+
+impl fmt::Display for LostDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { device, reason, left, .. } = self;
+        let node = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+        write!(
+            f,
+            "{device} of {} does not compute any more ({reason}): {left} runs are left; the same command goes on from \
+             their checkpoints, best on another machine",
+            node.as_deref().unwrap_or("this machine"),
+        )
+    }
+}
+
+impl std::error::Error for LostDevice {}
+
+impl Sweep<'_> {
+    /// Why the device does not compute any more, if so.
+    pub fn device_fault(&self) -> Option<String> {
+        match self.device {
+            #[cfg(feature = "torch")]
+            Device::Cuda(number) => crate::device::answers(number).err(),
+            _ => None,
+        }
+    }
+
+    /// The device has failed with `runs` in the middle: nothing more is begun.
+    pub fn lose_device(&self, runs: usize, reason: String) {
+        self.queue.close();
+        let device = self.device;
+        self.note(|outcome| {
+            let lost = outcome.lost.get_or_insert(LostDevice { device, reason, left: 0, progressed: false });
+            lost.left += runs;
+        });
+    }
+}
