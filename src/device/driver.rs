@@ -7,6 +7,8 @@ use std::{
 use libloading::{Library, Symbol};
 use serde::{Deserialize, Serialize};
 
+use super::tf32;
+
 /// A version of CUDA: what a driver is for, or what a library was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CudaVersion {
@@ -33,6 +35,7 @@ impl fmt::Display for CudaVersion {
 /// A GPU as its driver describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gpu {
+    /// The card's name.
     pub name: String,
     /// Compute capability, such as `9.0`.
     pub capability: String,
@@ -40,6 +43,9 @@ pub struct Gpu {
     pub memory: u64,
     /// The version of CUDA that the driver is for, such as `13.0`, and its own where the system says it.
     pub driver: String,
+    /// Whether single-precision products may be rounded to TF32.
+    #[serde(default)]
+    pub tf32: bool,
 }
 
 impl fmt::Display for Gpu {
@@ -123,7 +129,7 @@ impl Driver {
         let (major, minor) = self.capability(number)?;
         let own = std::fs::read_to_string("/sys/module/nvidia/version").map(|own| format!(" ({})", own.trim()));
         let driver = format!("CUDA {}{}", self.version, own.unwrap_or_default());
-        Ok(Gpu { name, capability: format!("{major}.{minor}"), memory: memory as u64, driver })
+        Ok(Gpu { name, capability: format!("{major}.{minor}"), memory: memory as u64, driver, tf32: tf32().is_some() })
     }
 
     fn device(&self, number: usize) -> Result<c_int, String> {

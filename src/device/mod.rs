@@ -9,6 +9,7 @@ use std::fmt;
 #[cfg(feature = "torch")]
 pub use cuda::answers;
 pub use cuda::{cuda_status, gpu, gpus, has_kernels};
+pub use driver::Gpu;
 pub use tf32::{forbid_tf32, tf32};
 
 /// Where a cohort is trained.

@@ -246,7 +246,7 @@ mod tests {
 
     fn checkpoint(run: &PlannedRun) -> Checkpoint {
         let state = StateDict::from_iter([("Wo.weight".into(), ArrayD::from_elem(IxDyn(&[2, 3]), 0.1f32.into()))]);
-        let progress = Progress::new(run, 340, 12.5, 1, "cohort", vec![Provenance::here("fused", "cpu")]);
+        let progress = Progress::new(run, 340, 12.5, 1, "cohort", vec![Provenance::here("fused", crate::Device::Cpu)]);
         Checkpoint { progress, log: Log::default(), state, generators: vec![7, u32::MAX] }
     }
 

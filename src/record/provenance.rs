@@ -2,6 +2,11 @@ use std::{fs, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    Device,
+    device::{self, Gpu},
+};
+
 /// Where and with what a run was computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -12,6 +17,9 @@ pub struct Provenance {
     /// Name of the processor, and its widest vector instructions: both engines take what it has, and round accordingly.
     #[serde(default)]
     pub processor: String,
+    /// The card, its driver and the precision of its products, where the device is a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Gpu>,
     /// Version of the program.
     pub version: String,
     /// Version of libtorch that the program was built with; `none` without it.
@@ -28,11 +36,16 @@ pub struct Provenance {
 
 impl Provenance {
     /// Of this program on this machine.
-    pub fn here(engine: &str, device: &str) -> Self {
+    pub fn here(engine: &str, device: Device) -> Self {
+        let gpu = match device {
+            Device::Cpu => None,
+            Device::Cuda(number) => device::gpu(number).ok(),
+        };
         Self {
             engine: engine.into(),
-            device: device.into(),
+            device: device.to_string(),
             processor: processor().into(),
+            gpu,
             version: env!("CARGO_PKG_VERSION").into(),
             libtorch: option_env!("LANDSCAPE_LIBTORCH").unwrap_or("none").into(),
             commit: option_env!("LANDSCAPE_COMMIT").map(Into::into),
@@ -42,17 +55,18 @@ impl Provenance {
     }
 
     /// Whether both compute the same last digits, as far as can be told: another commit of the same sources does, as does
-    /// another device of one kind.
+    /// another card of one kind.
     pub fn computes_like(&self, other: &Self) -> bool {
         let kind = |device: &'_ str| device.split(':').next().unwrap_or_default().to_string();
+        let card = |p: &Self| p.gpu.as_ref().map(|gpu| (gpu.name.clone(), gpu.tf32));
         let decides =
             |p: &Self| (p.engine.clone(), kind(&p.device), p.processor.clone(), p.libtorch.clone(), p.sources.clone());
-        decides(self) == decides(other)
+        decides(self) == decides(other) && card(self) == card(other)
     }
 
     /// Whether the sources were those of this program. Older records, which do not say, are taken by their commit.
     pub fn is_of_this_code(&self) -> bool {
-        let here = Self::here(&self.engine, &self.device);
+        let here = Self::here(&self.engine, Device::Cpu);
         match self.sources.as_str() {
             "" => self.commit.is_some() && self.commit == here.commit && !here.modified,
             sources => sources == here.sources,
@@ -89,11 +103,16 @@ mod tests {
 
     #[test]
     fn what_decides_the_last_digits() {
-        let here = Provenance::here("fused", "cpu");
+        let here = Provenance::here("fused", Device::Cpu);
         assert!(here.computes_like(&here) && here.is_of_this_code());
         assert!(here.computes_like(&Provenance { commit: None, modified: true, ..here.clone() }));
         let gpu = Provenance { device: "cuda:0".into(), ..here.clone() };
         assert!(gpu.computes_like(&Provenance { device: "cuda:1".into(), ..here.clone() }));
+        let card = |name: &str| {
+            let (name, capability, driver) = (name.into(), "9.0".into(), "CUDA 13.0".into());
+            Provenance { gpu: Some(Gpu { name, capability, driver, memory: 1, tf32: false }), ..gpu.clone() }
+        };
+        assert!(card("H100").computes_like(&card("H100")) && !card("H100").computes_like(&card("A100")));
         for other in [
             gpu,
             Provenance { engine: "autograd".into(), ..here.clone() },

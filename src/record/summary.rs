@@ -121,7 +121,7 @@ mod tests {
             resumed: 0,
             start: None,
             sha256: IndexMap::from([("metrics.csv".into(), digest(&[b"text"]))]),
-            provenance: Provenance::here("fused", "cpu"),
+            provenance: Provenance::here("fused", crate::Device::Cpu),
             earlier: vec![],
             digest: String::new(),
         }

@@ -9,7 +9,9 @@ use crate::Device;
 /// as failed; what has been saved goes on elsewhere.
 #[derive(Clone, Debug)]
 pub struct LostDevice {
+    /// The device that failed.
     pub device: Device,
+    /// What it says.
     pub reason: String,
     /// Runs not finished.
     pub left: usize,
@@ -21,6 +23,7 @@ impl LostDevice {
     /// `EX_PROTOCOL` of sysexits.h: nothing was achieved; run the same command again, on another machine.
     pub const NO_PROGRESS: u8 = 76;
 
+    /// What the program exits with.
     pub fn exit_code(&self) -> u8 {
         if self.progressed { Interrupted::EXIT_CODE } else { Self::NO_PROGRESS }
     }

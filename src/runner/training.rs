@@ -108,7 +108,7 @@ impl Sweep<'_> {
         let specs: Vec<_> = runs.iter().map(|run| Arc::clone(&run.spec)).collect();
         let mut cohort =
             Cohort::draw_from(&specs, |place, drawn| runs[place].start.as_deref().cloned().unwrap_or(drawn))?;
-        let here = Provenance::here(chosen.name(), &self.device.to_string());
+        let here = Provenance::here(chosen.name(), self.device);
         let in_hand = runs
             .iter()
             .zip(checkpoints)

@@ -3,7 +3,7 @@
 //! The first test needs a device and says so where there is none; the others bring a fake one.
 
 use std::{
-    env,
+    env, fs,
     process::{Command, Stdio},
     sync::Arc,
     thread::sleep,
@@ -239,6 +239,12 @@ fn the_environment_does_not_lower_the_precision() {
     let Some(report) = run(&workbench, &[], &variables) else { return };
     assert_eq!(report.code(), Some(0), "{}", report.stderr);
     assert_eq!(report.count("tf32"), 0);
+    let summary = fs::read_to_string(workbench.runs()[0].join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let gpu = serde_json::json!({
+        "name": "Fake GPU", "capability": "9.0", "memory": 80u64 << 30, "driver": summary["gpu"]["driver"], "tf32": false
+    });
+    assert_eq!(summary["gpu"], gpu, "a record says on what it was computed: {summary:#}");
     assert!(report.stderr.contains("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is passed over"), "{}", report.stderr);
 }
 

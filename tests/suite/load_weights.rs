@@ -65,7 +65,7 @@ fn write_case(folder: &Path, number: usize, settings: &str) -> (PathBuf, f64) {
         wall_seconds: 0.0,
         runs_in_cohort: 1,
         resumed: 0,
-        provenance: Provenance::here("autograd", "cpu"),
+        provenance: Provenance::here("autograd", contrastive_landscape::Device::Cpu),
         earlier: vec![],
     };
     let run = write_run(folder, &run, &finished).unwrap();
