@@ -8,8 +8,8 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-/// What decides the numbers that a run comes to: the settings, the draws, the engines, the loop and what it measures, and the
-/// libraries underneath. Of the rest (drawing, records, the command line) none touches a digit.
+/// Everything that decides a run's numbers: the settings, the draws, the engines, the loop and what it measures, and
+/// the libraries underneath. The rest (drawing, records, the command line) does not touch a digit.
 const SOURCES: [&str; 14] = [
     "Cargo.lock",
     "src/autograd",
@@ -31,7 +31,7 @@ fn main() {
     // torch-sys says where the libtorch that it was compiled against lies.
     if let Ok(lib) = env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
-        // A CPU-only set-up lacks the libraries that libtorch_cuda itself needs; nothing of it is used then.
+        // A CPU-only set-up lacks the libraries that libtorch_cuda itself needs; none of it is used then.
         println!("cargo:rustc-link-arg=-Wl,--allow-shlib-undefined");
         println!("cargo:rustc-env=LANDSCAPE_LIBTORCH_PATH={lib}");
         println!("cargo:rustc-env=LANDSCAPE_LIBTORCH={}", libtorch_version(Path::new(&lib)));
@@ -76,7 +76,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// PyTorch's wheel and libtorch's archive both say their version beside `lib`.
+/// PyTorch's wheel and libtorch's archive both state their version beside `lib`.
 fn libtorch_version(lib: &Path) -> String {
     let archive = fs::read_to_string(lib.with_file_name("build-version")).ok();
     let version = archive.or_else(|| version_py(lib, "__version__"));

@@ -1,4 +1,4 @@
-//! A loss of one's own, from outside of the crate: trained beside the one it replaces, nothing in the crate touched.
+//! A loss of one's own, from outside the crate: trained beside the one it replaces, without touching the crate.
 //!
 //! `cargo run --release --example own_loss`. A few seconds. To add a loss to the program itself: CONTRIBUTING.md.
 
@@ -12,8 +12,8 @@ use contrastive_landscape::{
 };
 use ndarray::ArrayView2;
 
-/// `sum_k log cosh(q_k - SG t_k)`, mean over the batch: a regression that outliers do not rule.
-/// Like the squared distance near zero, like the absolute one far from it.
+/// `sum_k log cosh(q_k - SG t_k)`, mean over the batch: a regression that outliers do not dominate. Like the squared
+/// distance near zero, like the absolute one far from it.
 #[derive(Clone, Copy, Debug)]
 struct LogCosh;
 

@@ -5,7 +5,7 @@
 use contrastive_landscape::{RunSpec, train};
 
 fn main() -> anyhow::Result<()> {
-    // What is not said is as in the paper; `landscape methods` lists the methods, docs/experiments.md every setting.
+    // Settings not given are the paper's; `landscape methods` lists the methods, docs/experiments.md every setting.
     let spec: RunSpec = "
         method: ncl
         seed: 1

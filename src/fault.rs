@@ -64,7 +64,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// `word` is an unknown `what`: says so with the nearest candidate, and lists all of them.
+/// Says that `word` is an unknown `what`, with the nearest candidate and a list of all of them.
 pub fn unknown(what: &str, word: &str, candidates: &[&str]) -> String {
     let hint = nearest(word, candidates.iter().copied()).map(|near| format!(" (did you mean `{near}`?)"));
     format!("unknown {what} `{word}`{}; valid: {}", hint.unwrap_or_default(), candidates.join(", "))

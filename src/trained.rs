@@ -13,7 +13,7 @@ use crate::{
     train::{self, Cohort},
 };
 
-/// What a run has come to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// One row for each measurement, from the initial state (epoch 0) to the last epoch; `metrics.every` says how often.
@@ -42,12 +42,12 @@ pub fn train(spec: &RunSpec) -> Result<Trained> {
     trained(spec, |members| runner::build(engine, members, Device::Cpu))
 }
 
-/// As [`train()`], with a loss of the caller's own in place of `spec.loss`: see `examples/own_loss.rs`. A loss with a
+/// As [`train()`], with the caller's own loss in place of `spec.loss`: see `examples/own_loss.rs`. A loss with a
 /// [kernel](Loss::kernel) is trained by the fused engine where that applies, any other by autograd.
 ///
 /// # Errors
-/// Settings of the loss that make no sense, a loss whose [sides](Loss::sides) do not fit the model's family, and what
-/// needs libtorch in a build without it.
+/// Settings of the loss that make no sense, a loss whose [sides](Loss::sides) do not fit the model's family, or
+/// anything that needs libtorch in a build without it.
 pub fn train_with_loss(spec: &RunSpec, loss: Arc<dyn Loss>) -> Result<Trained> {
     loss.check()?;
     let (needed, sides) = (spec.model.family.sides(), loss.sides());

@@ -35,7 +35,7 @@ pub const THEIRS: [Flag; 11] = [
     flag("threshold", "C", "of decoding [0.7]"),
 ];
 
-/// Flags of ours beside them.
+/// Our flags beside them.
 pub const OURS: [Flag; 2] = [
     flag("seed", "SEED", "of NumPy's generator, which the script leaves to chance [1]"),
     flag("update", "RULE", "neural (Algorithm 2 of Arora et al. 2015) or olshausen-field [neural]"),
@@ -72,7 +72,7 @@ struct Trace {
     theirs_stops_at: Option<usize>,
 }
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// `result.png` in `--logDir`.
@@ -223,7 +223,7 @@ impl Settings {
     }
 }
 
-/// Frobenius norm to five decimals, as the script keeps it.
+/// Frobenius norm to five decimals, the precision that the script keeps.
 fn rounded_norm(matrix: &Array2<f64>) -> f64 {
     let norm = matrix.iter().map(|v| v * v).sum::<f64>().sqrt();
     (norm * 1e5).round_ties_even() / 1e5
@@ -245,8 +245,9 @@ fn check_closeness(learnt: &ArrayView2<f64>, m: &Array2<f64>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the published script stops here. It asserts the same of `W` itself, not of its transpose. Both are orthogonal
-/// at first, so their distance is 2 as soon as one eigenvalue of each is opposite, and a step can push it beyond.
+/// Whether the published script stops here. It makes the same assertion of `W` itself instead of its transpose. Both
+/// are orthogonal at first, so their distance is 2 as soon as one has an eigenvalue opposite to one of the other's, and
+/// a step can push it beyond.
 fn stops_theirs(w: &Array2<f64>, m: &Array2<f64>) -> bool {
     spectral_norm(&(w - m)) > 2.0 + 1e-9
 }
@@ -259,7 +260,7 @@ fn spectral_norm(matrix: &Array2<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Their functions, with NumPy seeded by 1 and 2001 steps.
+    /// Their functions, with NumPy seeded with 1, and 2001 steps.
     #[test]
     fn the_authors_numbers() {
         let flags = ["--cfg", "/dev/null", "--logDir", ".", "--NUM_EPOCHES", "2001"].map(String::from);
@@ -270,7 +271,7 @@ mod tests {
             (40, 2000.0, [3.62841, 0.04708, 1.23752]),
         ] {
             assert_eq!(trace.step[at], step);
-            // Kept to five decimals, whose last may be rounded the other way.
+            // Kept to five decimals; the last may be rounded the other way.
             for (ours, theirs) in
                 [(trace.loss[at], loss), (trace.dictionary[at], dictionary), (trace.latents[at], latents)]
             {

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 use super::literal::{plain_scalar, python_literal};
 use crate::{input_error, spec::unknown};
 
-/// A number whose spelling counts: it stands in the names of result files.
+/// A number whose spelling matters: it appears in the names of result files.
 pub type Level = Option<Number>;
 
 /// The keys of their configuration files, with the defaults of `config/default.py`.
@@ -53,7 +53,7 @@ pub struct Config {
     pub z_dim: Value,
     /// Latents with one non-zero entry, instead of `sparsity_levels`.
     pub one_hot_latent: bool,
-    /// Placement of batch norm in SimSiam; its own strings only mean something.
+    /// Placement of batch norm in SimSiam, which understands only strings of its own.
     pub batch_norm: Value,
     /// Loop over warm starts: closeness to the dictionary, `None` for a random start. `main_simclr.py` has no such loop.
     pub ws_noise_levels: Vec<Level>,
@@ -99,7 +99,7 @@ impl Config {
     /// Reads a file.
     ///
     /// # Errors
-    /// Input errors that name the file and, where there is one, the line: what yacs refuses is refused.
+    /// Input errors that name the file and, where there is one, the line: whatever yacs refuses is refused.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| input_error!("--cfg: cannot read {}: {error}", path.display()))?;
@@ -120,7 +120,7 @@ impl Config {
             };
             let value = coerced(value, default).map_err(|reason| fail(format!("{key}: {reason}")))?;
             check(&key, &value).map_err(|reason| fail(format!("{key}: {reason}")))?;
-            // What is not needed may be None, and a truth value that is None is false.
+            // Optional settings may be None; a truth value of None is false.
             let value = match (&value, default) {
                 (Value::Null, Value::Bool(_)) => Value::Bool(false),
                 (Value::Null, _) if key == "threshold" => Value::from(0),
@@ -139,7 +139,7 @@ fn entries(text: &str, file: &str) -> Result<Vec<(String, usize, Value)>> {
             "{file}: one YAML document is expected, as by the authors' yacs, and there are several"
         ));
     }
-    // What is quoted is a string, whatever it spells.
+    // Anything quoted is a string, whatever it spells.
     let root = match loader::parse_yaml_with_options(0, text, LoaderOptions::default().prevent_coercion(true)) {
         Ok(Node::Mapping(root)) => root,
         Ok(_) => return Err(input_error!("{file}: a configuration is a mapping of keys to values")),
@@ -166,14 +166,14 @@ fn message(error: &LoadError) -> String {
     }
 }
 
-/// A node as PyYAML and then yacs read it: a string that is a Python literal is the literal.
+/// A node as PyYAML and then yacs read it: a string that spells a Python literal becomes that literal.
 fn decoded(node: &Node, depth: usize) -> Value {
     match node {
         Node::Scalar(scalar) => {
             let text = scalar.as_str();
             let value = if scalar.may_coerce() { plain_scalar(text) } else { Value::from(text) };
             match (&value, depth) {
-                // yacs decodes values, not what stands inside a YAML list.
+                // yacs decodes values, but not the items of a YAML list.
                 (Value::String(text), 0) => python_literal(text).unwrap_or(value),
                 _ => value,
             }
@@ -200,7 +200,7 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// yacs' rule: the default's type, or None for anything, or anything for a default of None.
+/// yacs's rule: a value has the default's type, or is None, or the default is None and it may be anything.
 fn coerced(value: Value, default: &Value) -> Result<Value, String> {
     let same = type_name(&value) == type_name(default);
     let valid = same || value.is_null() || default.is_null();
@@ -225,7 +225,7 @@ const TRUTH_VALUES: [&str; 6] = [
     "one_hot_latent",
 ];
 
-/// What yacs lets through and the scripts cannot use.
+/// Values that yacs lets through but the scripts cannot use.
 fn check(key: &str, value: &Value) -> Result<(), String> {
     match value {
         Value::Null if matches!(key, "sigma0" | "z_dim" | "batch_norm" | "threshold" | "lr") => Ok(()),

@@ -88,7 +88,7 @@ pub struct CommandLine {
     pub batch_size: usize,
     /// `--log_metrics`: measure support and spectra at every epoch, too.
     pub log_metrics: bool,
-    /// The other flags of theirs.
+    /// Their other flags.
     pub flags: Flags,
     /// The flags that we add.
     pub ours: Ours,
@@ -161,7 +161,7 @@ pub const THEIRS: [Flag; 24] = [
     switch("clip_bias", "biases of simplified clamped to [-1, 1]"),
 ];
 
-/// Flags of ours beside them.
+/// Our flags beside theirs.
 pub const OURS: [Flag; 8] = [
     flag("seeds", "SEEDS", "7, 1..5 or 1,4,9 instead of 1 to num_exp"),
     flag("device", "DEVICE", "cpu, cuda, cuda:N or auto [cpu]"),
@@ -211,8 +211,8 @@ pub fn split(arguments: &[String], theirs: &'static [Flag], ours: &'static [Flag
     Ok(given)
 }
 
-/// argparse takes a dash with something behind it for a flag, unless it is a negative number: `-\d+` or `-\d*\.\d+`, and so
-/// not `-1e-3` (write `--bias_val=-1e-3`).
+/// argparse takes anything that starts with a dash for a flag, unless it is a negative number of the form `-\d+` or
+/// `-\d*\.\d+`; `-1e-3` is not one (write `--bias_val=-1e-3`).
 fn looks_like_flag(argument: &str) -> bool {
     let Some(number) = argument.strip_prefix('-').filter(|rest| !rest.is_empty()) else { return false };
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -221,7 +221,7 @@ fn looks_like_flag(argument: &str) -> bool {
     !is_number && !argument.contains(' ')
 }
 
-/// The flag of a full name or of its beginning; what is short for one flag of theirs stays so beside ours.
+/// The flag with this full name or prefix. A prefix that is unambiguous among their flags stays so beside ours.
 fn find(name: &str, theirs: &'static [Flag], ours: &'static [Flag]) -> Result<&'static Flag> {
     let all = || theirs.iter().chain(ours);
     if let Some(flag) = all().find(|flag| flag.name == name) {

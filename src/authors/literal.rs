@@ -1,6 +1,7 @@
 //! Python values as the authors' YAML files spell them: PyYAML's plain scalars, and Python literals in strings.
 //!
-//! Values are JSON's: Python's tuples and lists are both arrays, and an int is told from a float as JSON numbers are.
+//! Values are JSON's: Python's tuples and lists both become arrays, and ints and floats are told apart as JSON's
+//! numbers are.
 
 use serde_json::{Map, Number, Value};
 
@@ -18,7 +19,7 @@ pub fn plain_scalar(text: &str) -> Value {
     yaml_integer(text).or_else(|| yaml_float(text)).unwrap_or_else(|| Value::from(text))
 }
 
-/// Decimal, `0x`, `0b`, and octal by a leading zero.
+/// Decimal, `0x`, `0b`, or octal with a leading zero.
 fn yaml_integer(text: &str) -> Option<Value> {
     let (negative, digits) = sign(text);
     let digits = digits.replace('_', "");
@@ -65,7 +66,7 @@ fn integer(negative: bool, digits: &str, radix: u32) -> Option<Value> {
     Some(Value::from(if negative { -value } else { value }))
 }
 
-/// A finite float: no setting of theirs can use another.
+/// A finite float; none of their settings can use any other.
 fn float(text: &str) -> Option<Value> {
     Number::from_f64(text.parse().ok()?).map(Value::Number)
 }
@@ -94,7 +95,7 @@ impl Parser<'_> {
         found.is_some()
     }
 
-    /// Values up to `close`: one of them alone is itself, and a tuple with a comma after it.
+    /// Values up to `close`: a single one stands for itself, or for a tuple if a comma follows it.
     fn sequence(&mut self, depth: usize, close: &str) -> Option<Value> {
         let (values, commas) = self.values(depth, close)?;
         match (values.len(), commas) {
@@ -162,7 +163,7 @@ impl Parser<'_> {
         Some(Value::Object(map))
     }
 
-    /// A string without escapes: none of theirs has one.
+    /// A string without escapes, since none of theirs has any.
     fn string(&mut self, quote: char) -> Option<Value> {
         let (text, rest) = self.rest[1..].split_once(quote)?;
         self.rest = rest;

@@ -1,7 +1,7 @@
 //! The authors' scripts: their flags, their configuration files, and the runs that they describe.
 //!
-//! A run of theirs is a [`RunSpec`](crate::spec::RunSpec) like any other, on the random streams of NumPy and PyTorch;
-//! what is special about their scripts ends in this folder.
+//! One of their runs is a [`RunSpec`](crate::spec::RunSpec) like any other, on the random streams of NumPy and PyTorch;
+//! whatever is peculiar to their scripts stays in this folder.
 
 mod check_data_model;
 mod config;

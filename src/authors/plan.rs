@@ -33,15 +33,15 @@ pub struct Plan {
 
 /// Plans what a training script would do.
 ///
-/// Each run is recorded in `<logDir>/<stem>`, the stem being that of the authors' result file.
+/// Each run is recorded in `<logDir>/<stem>`, where the stem is that of the authors' result file.
 ///
 /// # Errors
-/// Input errors that name the flag or the key: what the script would stop at, and what means nothing.
+/// Input errors that name the flag or the key: settings at which the script would stop, and settings that mean nothing.
 pub fn plan(script: Script, line: &CommandLine) -> Result<Plan> {
     plan_of(script, line, Config::read(&line.cfg)?)
 }
 
-/// As [`plan`], the configuration file read.
+/// As [`plan`], with the configuration file already read.
 ///
 /// # Errors
 /// As [`plan`].
@@ -76,7 +76,7 @@ pub fn plan_of(script: Script, line: &CommandLine, mut config: Config) -> Result
                 spec: Arc::new(spec),
                 start: start.map(Arc::new),
             };
-            // Levels that are written alike give one file, the later over the earlier.
+            // Levels spelt alike share a file, and the later one wins.
             runs.insert(id, run);
         }
     }
@@ -162,7 +162,7 @@ fn stem(line: &CommandLine, levels: &Levels, seed: u64) -> String {
     )
 }
 
-/// Name of the run's group in the authors' wandb project: what runs share that differ in the seed only.
+/// Name of the run's group in the authors' wandb project, shared by runs that differ only in the seed.
 fn group(script: Script, line: &CommandLine, config: &Config, levels: &Levels) -> String {
     let flags = &line.flags;
     let bool = |value: bool| python_text(&Value::Bool(value));
@@ -236,7 +236,8 @@ fn read_start(path: &Path) -> Result<StateDict> {
     state.map_err(|error| input_error!("--from-state-dict: {error:#}"))
 }
 
-/// The parameters of a file as the model needs them: what the model lacks is left out, and buffers may be missing.
+/// The parameters of a file as the model needs them: those that the model lacks are left out, and buffers may be
+/// missing.
 fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<StateDict> {
     let mut state = StateDict::new();
     for parameter in Layout::of(&spec.model, spec.data.p) {
@@ -271,9 +272,9 @@ fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<State
 }
 
 impl Plan {
-    /// Runs still to do: not those whose folder holds the same settings, from the same start, already. (The authors' files
-    /// are overwritten by any call with the same folder and levels; so are ours, unless nothing would change.) A record that
-    /// cannot be read is trained again.
+    /// The runs still to be trained: all but those whose folder already holds the same settings from the same start.
+    /// (Any call with the same folder and levels overwrites the authors' files, and ours too unless nothing would
+    /// change.) A record that cannot be read is trained again.
     pub fn todo(&self, force: bool) -> Vec<PlannedRun> {
         let is_same = |run: &PlannedRun| -> bool {
             let folder = record::run_folder(&self.results, run);

@@ -45,7 +45,8 @@ impl Script {
         }
     }
 
-    /// An input error where the script has no such model: as published, it stops at the end for want of a result.
+    /// An input error where the script has no such model: the published script only stops at the end, having no result
+    /// to save.
     pub fn check_model(self, model: &str) -> Result<()> {
         if self.models().contains(&model) {
             return Ok(());

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::Script;
 
 /// Writes a `python` into `folder` that hands the authors' scripts to this program and everything else to the next
-/// `python` on the PATH. With `folder` first on the PATH, their shell scripts run through us as they are.
+/// `python` on the PATH. With `folder` first on the PATH, their shell scripts run through this program unchanged.
 pub fn install_shim(folder: &Path) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program's own path")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -40,7 +40,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }
 
-/// A shell script's text with its calls of the authors' scripts turned into calls of this program.
+/// The text of a shell script with its calls of the authors' scripts turned into calls of this program.
 pub fn equivalent_lines(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {

@@ -21,7 +21,7 @@ fn float(level: &Level) -> Option<f64> {
     level.as_ref().and_then(Number::as_f64)
 }
 
-/// The run that a script would do: `model` is its `--model`, `lr` and `batch_size` stand in `config`.
+/// The run that a script would train: `model` is its `--model`; `lr` and `batch_size` are taken from `config`.
 pub fn translate(
     script: Script,
     model: &str,
@@ -133,8 +133,8 @@ impl Translation<'_> {
         }
     }
 
-    /// Where batch norm stands. Several models construct the module, and so have it in their state dict, without
-    /// applying it.
+    /// Where batch norm stands. Several models construct the module, and so have it in their state dict, but never
+    /// apply it.
     fn batch_norm(&self) -> &'static str {
         let applied = if self.flags.use_bn { "pre_activation" } else { "none" };
         let constructed = if self.flags.use_bn { "pre_activation" } else { "idle" };
@@ -157,7 +157,7 @@ impl Translation<'_> {
     fn training(&mut self) {
         let (flags, config, model) = (self.flags, self.config, self.model);
         self.set("train.epochs", config.NUM_EPOCHES);
-        // A loader that keeps incomplete batches makes one of too few samples.
+        // A loader that keeps incomplete batches turns too few samples into one such batch.
         let batch_size =
             if self.script == Script::MainSimclr { config.batch_size } else { config.batch_size.min(config.nn) };
         self.set("train.batch_size", batch_size);

@@ -38,8 +38,8 @@ fn follow(parameters: &Parameters, decay: f64) {
 
 /// Scales the weight `(R, m, p)` in place.
 fn normalize(weight: &Tensor, part: Part, by: Normalization) {
-    // The authors' encoders start from a transposed array and stay transposed in memory, their predictors do not; the
-    // memory decides in which order libtorch adds up the squares, and so the last bit.
+    // The authors' encoders start from a transposed array and stay transposed in memory; their predictors do not. The
+    // memory layout decides the order in which libtorch adds up the squares, and so the last bit.
     let stored = match part {
         Part::Encoder | Part::Target => weight.transpose(1, 2).contiguous().transpose(1, 2),
         Part::Projector | Part::Predictor => weight.shallow_clone(),

@@ -19,8 +19,9 @@ impl AutogradEngine {
         Ok(Vec::try_from(loss.to_kind(Kind::Double))?)
     }
 
-    /// The Hessian of each member's loss times its direction, by the parameters that learn in this turn, which is what a
-    /// direction must name. Differentiated twice by autograd, so exact wherever no activation is at its corner.
+    /// The Hessian of each member's loss times its direction, with respect to the parameters that learn in this turn; a
+    /// direction must name exactly these. Differentiated twice by autograd, so exact except where an activation is at
+    /// its kink.
     pub fn hessian_products(&mut self, views: &Views, turn: Turn, directions: &[StateDict]) -> Result<Vec<StateDict>> {
         let (x1, x2) = self.given(views)?;
         let Forward { loss, .. } = self.model.forward(&x1, &x2, turn);
@@ -31,7 +32,7 @@ impl AutogradEngine {
         for ((parameter, tensor), gradient) in learning.iter().zip(&gradients) {
             let along = direction(&parameter.name, &tensor.size(), directions)?;
             slope += (gradient * along.to_kind(self.kind).to_device(self.device)).sum(None);
-            // A parameter that the slope does not depend on has a second derivative of zero, not none.
+            // A parameter that the slope does not depend on has a second derivative of zero, not a missing one.
             slope += tensor.sum(None) * 0.0;
         }
         let products = Tensor::run_backward(&[slope], &tensors, false, false);

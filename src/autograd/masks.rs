@@ -9,7 +9,7 @@ use crate::{
     spec::Masks,
 };
 
-/// Makes the masks of a cohort's batches on a device, from what little has to travel there for each.
+/// Makes the masks of a cohort's batches on a device, from the little that has to travel there for each.
 #[derive(Debug)]
 pub struct MaskDrawer {
     device: Device,
@@ -102,8 +102,8 @@ struct Fold {
 enum Digit {
     /// The same for all of them.
     Common(bool),
-    /// `(bits | word & or) & (word | and)` with two masks `(S, 1)`: both all ones for a digit 1, both zero for a digit 0, and
-    /// zero and all ones where there is no such digit any more, which leaves the bits as they are.
+    /// `(bits | word & or) & (word | and)` with two masks `(S, 1)`: both all ones for a digit 1, both zero for a digit
+    /// 0, and zero and all ones beyond the last digit, which leaves the bits as they are.
     Mixed { or: Tensor, and: Tensor },
 }
 
@@ -137,7 +137,7 @@ impl Fold {
         }
     }
 
-    /// What word 0 of each sequence's first digit is mixed from, at the places of a batch.
+    /// The input from which word 0 of each sequence's first digit is mixed, at the places of a batch.
     fn starts(&self, places: &[NativeMasks]) -> Vec<i64> {
         let counters = places.iter().map(|place| place.counter).cycle();
         let start = |(&(key, keep), counter): (&(Key, Bernoulli), u64)| {
@@ -177,7 +177,7 @@ fn ones(whether: bool) -> u64 {
 /// [`crate::random::native::mix`] of every entry. Integers wrap around in libtorch as well.
 fn mix(word: &Tensor) -> Tensor {
     let folded = |word: &Tensor, shift: u32| {
-        // libtorch shifts the sign in; the mask takes it out.
+        // libtorch shifts the sign bit in; the mask takes it out again.
         let shifted = word.bitwise_right_shift_tensor_scalar(i64::from(shift)).bitwise_and(i64::MAX >> (shift - 1));
         word.bitwise_xor_tensor(&shifted)
     };
@@ -198,7 +198,7 @@ mod tests {
         drawer.words(&masks, &numbers, 37)
     }
 
-    /// Also with different probabilities in one cohort, far counters, and more words than one for each pair.
+    /// Covers different probabilities in one cohort, large counters, and more than one word per pair.
     #[test]
     fn tensors_draw_the_words_of_the_host() {
         let mut drawer = MaskDrawer::new(Device::Cpu);

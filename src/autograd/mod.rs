@@ -68,7 +68,7 @@ impl AutogradEngine {
         Self::with(members, loss, device, Purpose::Training)
     }
 
-    /// An engine that sees the loss as a plain function of all parameters: for its shape, not to train.
+    /// An engine that sees the loss as a plain function of all parameters: for studying its shape, not for training.
     pub fn landscape(members: &[Member], device: Device) -> Result<Self> {
         ensure!(!members.is_empty(), "a cohort has at least one run");
         Self::with(members, members[0].spec.loss.shared(), device, Purpose::Landscape)
@@ -77,7 +77,7 @@ impl AutogradEngine {
     fn with(members: &[Member], loss: Arc<dyn Loss>, device: Device, purpose: Purpose) -> Result<Self> {
         ensure!(!members.is_empty(), "a cohort has at least one run");
         if device.is_cuda() {
-            // Before any work on the CPU: libtorch's backward pass counts the devices once.
+            // Before any work on the CPU: libtorch's backward pass counts the devices only once.
             cuda_status().map_err(|reason| anyhow!("{device}: {reason}"))?;
             ensure!(tf32().is_none(), "the environment's {} must be 0", tf32().unwrap_or_default());
         }
@@ -108,7 +108,7 @@ impl AutogradEngine {
 
     /// Both views of a batch, `(R, B, p)`: the kept entries of the samples, times the scale.
     ///
-    /// The samples' places and what the masks are drawn from travel to the device together, and nothing comes back.
+    /// The samples' places and the masks' inputs travel to the device together, and nothing comes back.
     fn views(&mut self, batch: &Batch) -> (Tensor, Tensor) {
         let (r, p) = (self.runs as i64, self.x.size()[1]);
         let samples = self.x.size()[0] / r;
@@ -129,7 +129,7 @@ impl AutogradEngine {
         (&samples * kept.get(0), &samples * kept.get(1))
     }
 
-    /// Numbers on the engine's device. A GPU fetches them when it comes to it; the host goes on.
+    /// Numbers on the engine's device. A GPU fetches them when it gets there; the host does not wait.
     fn upload(&self, values: &[i64]) -> Tensor {
         let host = Tensor::from_slice(values);
         match self.device {

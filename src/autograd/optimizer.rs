@@ -22,7 +22,7 @@ pub struct Descent {
     memory: Vec<Remembered>,
 }
 
-/// What is remembered of one parameter; the runs of a cohort take the same turns, and so the same number of steps.
+/// What is remembered of one parameter. The runs of a cohort take the same turns, hence the same number of steps.
 #[derive(Default)]
 struct Remembered {
     /// Momentum, or Adam's average of the gradient, `(R, ...)`.
@@ -33,7 +33,7 @@ struct Remembered {
 }
 
 impl Descent {
-    /// The optimiser at its start or, where the members' states say how far it was, from there.
+    /// The optimiser at its start or, where the members' states say how far it had come, from there.
     pub fn new(members: &[Member], parameters: &Parameters, kind: Kind, device: tch::Device) -> Result<Self> {
         let optimizer = members[0].spec.train.optimizer;
         let lr: Vec<f64> = members.iter().map(|member| member.spec.train.lr).collect();
@@ -139,7 +139,7 @@ impl Remembered {
     }
 }
 
-/// The gradient with the weight decay's part.
+/// The gradient with the contribution of weight decay.
 fn decayed(gradient: &Tensor, w: &Tensor, weight_decay: f64) -> Tensor {
     if weight_decay == 0.0 { gradient.shallow_clone() } else { gradient + w * weight_decay }
 }
@@ -171,7 +171,7 @@ mod tests {
             let (mut parameters, mut descent) = build(&state);
             for (k, gradient) in gradients.iter().enumerate() {
                 if k == gradients.len() / 2 {
-                    // Interrupted, and taken up again.
+                    // Interrupted, and resumed.
                     let mut states = parameters.states().unwrap();
                     descent.remember(&parameters, &mut states).unwrap();
                     state = states.remove(0);

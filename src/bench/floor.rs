@@ -1,5 +1,5 @@
-//! What a step costs at least: its matrix products at the best rate that a product of such a shape reaches here, and
-//! its exponentials; no memory traffic, nothing elementwise, no draws.
+//! The least that a step can cost: its matrix products at the best rate that a product of such a shape reaches here,
+//! and its exponentials; no memory traffic, nothing elementwise, no draws.
 
 use std::{hint::black_box, time::Instant};
 
@@ -13,7 +13,7 @@ use crate::{
     spec::{Family, Predictor, RunSpec, Turns},
 };
 
-/// `(m, k)` times `(k, n)`, so many times in a step.
+/// `(m, k)` times `(k, n)`, this many times in a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Product {
     pub m: usize,
@@ -54,7 +54,7 @@ impl Work {
         // dW = dZ A^T
         work.push(m, b, m, (false, true), learners * predictor);
         inputs.iter().for_each(|&inputs| work.push(m, b, inputs, (false, true), learners));
-        // dA = W^T dZ, but for the views
+        // dA = W^T dZ, except for the views
         work.push(m, m, b, (true, false), learners * (predictor + depth - 1));
         let loss = spec.loss.work(b, m);
         let blocks = (loss.similarities as f64 / (BLOCK * BLOCK) as f64).round() as usize;
@@ -80,7 +80,7 @@ impl Work {
     }
 }
 
-/// Does nothing but the arithmetic of one run's steps, as a side of the benchmark.
+/// Does only the arithmetic of one run's steps, as a side of the benchmark.
 pub struct Floor {
     /// For each batch of an epoch.
     steps: Vec<(Vec<Multiplication>, Vec<f32>)>,

@@ -1,8 +1,8 @@
 //! `landscape bench`: this program beside the best rewrites in PyTorch and JAX, the authors' code and the arithmetic's
 //! floor, all in one run on one machine.
 //!
-//! Every side is a process of its own, held to the same cores and asked in turn, round after round, so that a drift of the
-//! machine's speed meets all of them. Before any is timed, all must give the same losses on the same views.
+//! Every side is a process of its own, pinned to the same cores and asked in turn, round after round, so that drift in
+//! the machine's speed affects all of them alike. Before any is timed, all must give the same losses on the same views.
 
 mod floor;
 mod protocol;
@@ -43,7 +43,7 @@ const MODELS: [(&str, &str); 5] = [
 /// Runs side by side.
 const RUNS: [usize; 3] = [1, 5, 15];
 
-/// Steps whose losses are compared. The third follows a step of either branch.
+/// Steps whose losses are compared. The third comes after a step of each branch.
 const CHECKED_STEPS: usize = 3;
 
 /// How far losses may lie apart, relative to the loss.
@@ -141,7 +141,7 @@ impl Options {
         sides
     }
 
-    /// The best of each side on one core, on all of them: as one process with threads and as a process for each core.
+    /// The best of each side on one core, now on all of them: as one process with threads, and as one process per core.
     fn on_all_cores(&self, single: &[Timing], cores: usize) -> Vec<Launch> {
         let mut names: Vec<&str> = Vec::new();
         for timing in single {
@@ -213,7 +213,7 @@ impl Model {
         let mut side = Side::start(launch)?;
         side.ask(&(self.load)(launch.runs))?;
         let losses = match launch.name.as_str() {
-            // One computes none, the other's are compared by `landscape crosscheck`.
+            // One side computes none; the other's are compared by `landscape crosscheck`.
             FLOOR | AUTHORS => Vec::new(),
             _ => side.ask(&self.check)?.remove(0).losses,
         };
@@ -254,7 +254,7 @@ fn take_turns(mut sides: Vec<Side>, options: &Options) -> Result<Vec<Timing>> {
     Ok(timings)
 }
 
-/// Run-steps in a second, over all processes of a side.
+/// Steps per second, summed over runs and over all processes of a side.
 fn rate(answers: &[Answer]) -> f64 {
     answers.iter().map(|answer| answer.run_steps / answer.seconds).sum()
 }

@@ -17,7 +17,7 @@ pub enum Request {
     Load(Box<Load>),
     /// Losses of `steps` steps on given views `(B, p)`, from the state that was loaded.
     Check { x1: Rows, x2: Rows, steps: usize },
-    /// Train at least so long (an epoch or a few at least): order, masks, gather, steps.
+    /// Train for at least this long (and at least an epoch or a few): order, masks, gather, steps.
     Time { seconds: f64 },
 }
 

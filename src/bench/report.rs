@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn the_table_ranks_and_compares_round_by_round() {
         let mut report = Report::default();
-        // The machine is twice as slow in the second round; the ratio stays.
+        // The machine is half as fast in the second round; the ratio stays.
         let timings = vec![timing("jax", &[3.0, 6.0, 3.0]), timing(OURS, &[1.0, 2.0, 1.0]), timing(FLOOR, &[0.5; 3])];
         report.add("model", timings);
         let table = report.table("model");

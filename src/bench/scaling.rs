@@ -45,7 +45,7 @@ impl Axis {
         }
     }
 
-    /// What the time is of.
+    /// What the time is per.
     fn unit(self) -> &'static str {
         match self {
             Self::Samples => "ms for an epoch",
@@ -94,7 +94,7 @@ impl Axis {
         }
     }
 
-    /// Run-steps in what [`Self::unit`] names.
+    /// Steps summed over runs, per what [`Self::unit`] names.
     fn run_steps(self, value: usize, spec: &RunSpec) -> usize {
         match self {
             Self::Samples => spec.batches().len(),
@@ -152,7 +152,7 @@ impl Growth {
         self.method == MODELS[1]
     }
 
-    /// The fastest round at every size: what others do on the machine can only add to a time.
+    /// The fastest round at every size: anything else that runs on the machine can only add to a time.
     fn fastest(&self) -> Vec<f64> {
         self.times.iter().map(|rounds| rounds.iter().copied().fold(f64::INFINITY, f64::min)).collect()
     }

@@ -22,7 +22,7 @@ use crate::{
     train::Cohort,
 };
 
-/// What a side does.
+/// What a side computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A cohort in each thread.
@@ -81,7 +81,7 @@ struct Loaded {
     kind: Kind,
     /// The run as it was sent, for the check.
     member: Member,
-    /// One for each thread of ours.
+    /// One for each of our threads.
     workers: Vec<Box<dyn Timed>>,
 }
 

@@ -37,7 +37,7 @@ pub struct Check {
     pub comparison: Option<Comparison>,
     /// The value in print, where there is one.
     pub published: Option<Published>,
-    /// What the two together come to at this point.
+    /// The verdict of the two together at this point.
     pub verdict: Verdict,
     /// The runs behind the numbers, as `experiment/run`.
     pub runs: Vec<String>,
@@ -151,7 +151,7 @@ fn check(archive: &mut Archive, entry: &ExperimentRecord, claim: &Claim, curve: 
     })
 }
 
-/// The value that the claim is about, of each seed that has it.
+/// The value that the claim is about, for each seed that has it.
 fn measure(entry: &ExperimentRecord, claim: &Claim, label: &str) -> Vec<(u64, f64)> {
     let of = |run: &RecordedRun| {
         let now = run.metrics.at(&claim.measure, claim.at)?;

@@ -1,8 +1,8 @@
 //! Does the paper reproduce? Its statements, as the experiments' files make them, checked on recorded runs.
 //!
-//! A [`Claim`](crate::spec::Claim) holds at every point of its experiment's grid or it does not hold: each point is a
-//! [`Check`], whose number is a mean over all recorded seeds with a bootstrap interval, and the claim's [`Verdict`] is
-//! the worst of its checks'. Reads files of results only.
+//! A [`Claim`](crate::spec::Claim) must hold at every point of its experiment's grid: each point is a [`Check`], whose
+//! number is a mean over all recorded seeds with a bootstrap interval, and the claim's [`Verdict`] is the worst of its
+//! checks'. Reads files of results only.
 //!
 //! ```
 //! use contrastive_landscape::{claims::{Test, Verdict, judge}, statistics::Estimate};

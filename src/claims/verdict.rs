@@ -36,7 +36,8 @@ impl Verdict {
     }
 }
 
-/// The verdict on a claim that must hold at several points: the worst of theirs; undecided while some are not run.
+/// The verdict on a claim that must hold at several points: the worst of theirs, or undecided while some have not been
+/// run.
 pub fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     let verdicts: Vec<Verdict> = verdicts.collect();
     let run = verdicts.iter().copied().filter(|&verdict| verdict != Verdict::NotRun);
@@ -80,7 +81,7 @@ pub fn judge(value: &Estimate, test: &Test) -> Verdict {
     }
 }
 
-/// Whether the whole interval lies in `low..high`, or none of it; neither where it does in part.
+/// Whether the whole interval lies in `low..high` or outside; none where it straddles an end.
 fn within(estimate: &Estimate, low: f64, high: f64) -> Option<bool> {
     if estimate.low > low && estimate.high < high {
         Some(true)

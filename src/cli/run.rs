@@ -53,7 +53,7 @@ pub fn train_share(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings,
     train(&mine, &options, 0)
 }
 
-/// Failures that are told one by one.
+/// Failures reported one by one.
 const FAILURES_SHOWN: usize = 10;
 
 /// Trains and reports, and stops at a signal; fails if a run failed. So many more runs are `recorded` already.

@@ -91,7 +91,7 @@ fn row(sweep: &SweepStatus) -> [String; 8] {
         count(|state| matches!(state, RunState::Saved { .. })),
         count(|state| matches!(state, RunState::Failed { .. })),
         count(|state| matches!(state, RunState::ToDo)),
-        // A sweep that is not done is never 100%.
+        // A sweep that is not done never shows 100%.
         format!("{:.0}%", (1000.0 * sweep.done_share()).floor() / 10.0),
     ]
 }
@@ -101,7 +101,7 @@ fn name(sweep: &SweepStatus) -> String {
     [std::slice::from_ref(&sweep.experiment), &sweep.flags].concat().join(" ")
 }
 
-/// What is under way, and what went wrong.
+/// Runs under way, and what went wrong.
 fn notes(sweep: &SweepStatus) -> Vec<String> {
     let note = |(run, size, state): &(String, record::PlannedWork, RunState)| {
         let what = match state {

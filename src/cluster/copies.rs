@@ -1,4 +1,5 @@
-//! The experiments of a job, taken along: what is edited or removed later changes no job that waits in the queue.
+//! The experiments of a job, copied along with it: editing or removing the originals later changes no job that waits in
+//! the queue.
 
 use std::{
     collections::BTreeSet,
@@ -14,11 +15,12 @@ use crate::{
     spec::{place, sources},
 };
 
-/// Copies experiments with all files that they need into `folder`, where the copies lie to each other as the files do.
-/// Answers where the experiments themselves are then.
+/// Copies experiments into `folder` with all the files that they need, keeping their places relative to each other.
+/// Returns where the copied experiments lie.
 ///
 /// # Errors
-/// A file cannot be read or written, or is named by an absolute path: the copy would still mean the original.
+/// A file cannot be read or written, or is named by an absolute path, so that the copy would still refer to the
+/// original.
 pub fn copy(experiments: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
     let files = sources(experiments)?;
     let root = common_folder(&files);

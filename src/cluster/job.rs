@@ -38,7 +38,7 @@ pub struct Job {
     pub parallelism: Option<usize>,
     /// Slurm's partition of the array; the cluster's default if not given.
     pub partition: Option<String>,
-    /// Of the job that draws, where it is another.
+    /// Partition of the job that draws, if it is another.
     pub figures_partition: Option<String>,
     /// Limit of each task.
     pub time: TimeLimit,
@@ -54,7 +54,7 @@ pub struct Job {
     pub setup: Vec<String>,
 }
 
-/// What has been written.
+/// The files written.
 #[derive(Clone, Debug)]
 pub struct Files {
     /// `array.sbatch`: the training.
@@ -110,7 +110,7 @@ impl Job {
         Ok(Files { array, figures })
     }
 
-    /// Refuses what would break out of its line.
+    /// Refuses anything that would break out of its line.
     fn check_lines(&self, folder: &Path) -> Result<()> {
         one_line("--name", &self.name)?;
         one_line("--out", &folder.display().to_string())?;

@@ -1,10 +1,11 @@
-//! What users write, in a script: in its shell lines, and in the `#SBATCH` lines that sbatch reads by rules of its own.
+//! Puts what users write into a script: into its shell lines, and into its `#SBATCH` lines, which sbatch reads by rules
+//! of its own.
 
 use anyhow::Result;
 
 use crate::input_error;
 
-/// Refuses what would end its line and begin another one of the script.
+/// Refuses anything that would end its line and begin another line of the script.
 pub fn one_line(what: &str, text: &str) -> Result<()> {
     if text.chars().any(char::is_control) {
         return Err(input_error!("{what}: {text:?} has a control character in it, which has no place in a script"));

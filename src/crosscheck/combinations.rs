@@ -29,7 +29,7 @@ pub fn every_model(folder: &Path) -> Result<Vec<Combination>> {
     Ok(runnable().map(|(script, model)| combination(script, model, &cfg, 32, model)).collect())
 }
 
-/// 300 epochs of the paper's size for one model of each kind that takes its time.
+/// 300 epochs at the paper's size for one model of each kind that takes long.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -85,7 +85,7 @@ pub fn sample(folder: &Path, count: usize, seed: u64) -> Result<Vec<Combination>
         arguments.extend(flags.split_whitespace().map(Into::into));
         let arguments_with_folder = [&arguments[..], &["--logDir".into(), "x".into()]].concat();
         let line = CommandLine::parse(script, &arguments_with_folder)?;
-        // What we refuse with a reason, their scripts stop at.
+        // What we refuse with a reason also stops their scripts.
         if plan(script, &line).is_ok() && !stops_there(&line) {
             combinations.push(Combination { name: format!("{number} {model}"), script, arguments });
         }
@@ -98,12 +98,12 @@ fn runnable() -> impl Iterator<Item = (Script, &'static str)> {
     Script::ALL.into_iter().flat_map(models).filter(|(_, model)| *model != "simsiam-diag")
 }
 
-/// What means something, and so runs here, but stops their script.
+/// Settings that make sense, and so run here, but stop their script.
 fn stops_there(line: &CommandLine) -> bool {
     let flags = &line.flags;
     // The loss is built for batches of single pairs.
     let pairs = flags.use_multimasking && line.model == "simclr-orig";
-    // The target's trained bias is averaged, and there is none.
+    // The average is taken of the target's trained bias, and there is none.
     let average = flags.ema_decay.is_some() && line.model == "simplified" && !flags.use_bias;
     pairs || average
 }

@@ -15,7 +15,7 @@ pub struct Theirs {
 }
 
 impl Theirs {
-    /// From records, in which null stands for what was no finite number.
+    /// From records, in which null stands for a number that is not finite.
     pub fn new(epochs: Vec<IndexMap<String, Option<f64>>>, state: StateDict) -> Self {
         let number = |(name, value): (String, Option<f64>)| (name, value.unwrap_or(f64::NAN));
         let epochs = epochs.into_iter().map(|logged| logged.into_iter().map(number).collect()).collect();
@@ -36,7 +36,7 @@ pub struct Comparison {
     pub cosine: f64,
     /// Of the share of the support found.
     pub support: f64,
-    /// Of everything else that is logged, but condition numbers: norms, singular values, false support, sparsity.
+    /// Of everything else that is logged, except condition numbers: norms, singular values, false support, sparsity.
     pub others: f64,
     /// Of condition numbers, in units of their bound.
     pub condition: f64,
@@ -46,16 +46,17 @@ pub struct Comparison {
     pub seconds: Option<(f64, f64)>,
     /// What they logged or kept and we did not.
     pub missing: Vec<String>,
-    /// The epoch in which a norm left what single precision holds to the bound, with us as with them: it and what follows
-    /// is not compared.
+    /// The epoch in which a norm grew too large, on both sides, for single precision to resolve the bound; nothing is
+    /// compared from there on.
     pub exploded_at: Option<usize>,
 }
 
 /// Bound on every logged value and every final parameter.
 pub const BOUND: f64 = 1e-5;
 
-/// Beyond this, one rounding in single precision is more than [`BOUND`]. Such runs are chaotic: where a representation is
-/// zero, its unit norm multiplies gradients by 1e12, and what is left of two that cancel is their rounding.
+/// Beyond this size, a single rounding in single precision exceeds [`BOUND`]. Such runs are chaotic: where a
+/// representation is zero, normalising it multiplies gradients by 1e12, and where two of those cancel only their
+/// rounding is left.
 const EXPLODED: f64 = BOUND / (f32::EPSILON as f64 / 2.0);
 
 /// Bound on the share of the support found, a mean of fractions that both compute in double precision.
@@ -111,7 +112,7 @@ pub fn compare(case: &str, theirs: &Theirs, rows: &[Row], state: &StateDict) -> 
                 let off = ours.iter().zip(value).map(|(&a, &b)| difference(a, b)).fold(0.0, f64::max);
                 result.weights = result.weights.max(off);
             }
-            // Their modules register the encoders' biases a second time, after the first step.
+            // Their modules register the encoders' biases a second time after the first step.
             None if matches!(name.as_str(), "bo" | "bt") => {}
             _ => note(&mut result.missing, name),
         }
@@ -125,8 +126,8 @@ fn note(missing: &mut Vec<String>, name: &str) {
     }
 }
 
-/// How far our value is from theirs. Theirs is NaN where they had no finite number: ours must not be one either, and one
-/// alone is infinitely far from the other.
+/// How far our value is from theirs. Theirs is NaN where they had no finite number; then ours must not be finite
+/// either. If only one is finite, the distance is infinite.
 fn difference(ours: f64, theirs: f64) -> f64 {
     if ours == theirs || (theirs.is_nan() && !ours.is_finite()) {
         return 0.0;

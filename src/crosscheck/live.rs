@@ -17,7 +17,7 @@ use crate::{
     spec::layout::StateDict,
 };
 
-/// Files that run their scripts and record them, as they stand in `scripts/crosscheck`.
+/// Files that run their scripts and record them, embedded from `scripts/crosscheck`.
 const PYTHON: [(&str, &str); 5] = [
     ("theirs.py", include_str!("../../scripts/crosscheck/theirs.py")),
     ("shims/wandb.py", include_str!("../../scripts/crosscheck/shims/wandb.py")),
@@ -35,7 +35,7 @@ pub struct Live {
     folder: tempfile::TempDir,
 }
 
-/// What `theirs.py` writes of an experiment; null stands for what is no finite number.
+/// What `theirs.py` writes about an experiment; null stands for a number that is not finite.
 #[derive(Deserialize)]
 struct Record {
     seconds: f64,
@@ -47,7 +47,7 @@ impl Live {
     /// Nothing is written into the checkout.
     ///
     /// # Errors
-    /// Input errors: no checkout there, or a Python without what the scripts import.
+    /// Input errors: no checkout there, or a Python that lacks what the scripts import.
     pub fn new(repository: &Path, python: &Path) -> Result<Self> {
         let repository = repository
             .canonicalize()
@@ -76,7 +76,7 @@ impl Live {
         Ok(Self { repository, python: python.into(), folder })
     }
 
-    /// Runs a command line of theirs both ways, logging everything; one comparison for each experiment.
+    /// Runs one of their command lines on both sides, logging everything; one comparison for each experiment.
     ///
     /// # Errors
     /// What our side refuses, and a script of theirs that stops.
@@ -92,7 +92,7 @@ impl Live {
         compare_all(name, &call.plan, theirs)
     }
 
-    /// Seconds that each epoch's training takes them and us, without the costly metrics: `rounds` times a call of
+    /// Seconds that each epoch's training takes on either side, without the costly metrics: `rounds` times one call of
     /// theirs, then our replay of it over ten times as many epochs.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl Live {
         let log_dir = folder.path().join("log").display().to_string();
         let arguments = [arguments, &["--logDir".into(), log_dir]].concat();
         let mut line = CommandLine::parse(script, &arguments)?;
-        // Their scripts run in their own folder, and ours do not.
+        // Their scripts run in their own folder; ours do not.
         let in_repository = self.repository.join(&line.cfg);
         let found = [&line.cfg, &in_repository].into_iter().find_map(|path| path.canonicalize().ok());
         line.cfg = found.unwrap_or(in_repository);
@@ -137,12 +137,12 @@ impl Live {
         Ok(Call { folder, plan, theirs, line })
     }
 
-    /// Runs their side of a call: record and final state dict of each experiment.
+    /// Runs their side of a call: the record and final state dict of each experiment.
     fn run(&self, call: &Call) -> Result<Vec<(Record, StateDict)>> {
         let out = tempfile::tempdir_in(call.folder.path())?;
         let mut command = Command::new(&self.python);
         if call.line.flags.ema_decay.is_some() {
-            // They assert that it is off: -O leaves assertions out.
+            // They assert that it is off; -O removes assertions.
             command.arg("-O");
         }
         command.arg(self.folder.path().join("python/theirs.py")).arg("--repo").arg(&self.repository);

@@ -1,4 +1,4 @@
-//! Cross-checking against the authors' own code: runs of theirs, recorded or made on the spot, beside ours.
+//! Cross-checking against the authors' own code: their runs, recorded or made on the spot, beside ours.
 
 mod combinations;
 mod compare;
@@ -25,21 +25,21 @@ use crate::{
     train::{Cohort, train},
 };
 
-/// What came of a run of ours.
+/// The outcome of one of our runs.
 #[derive(Clone, Debug)]
 pub struct Replay {
     /// After every epoch, not at the start.
     pub rows: Vec<Row>,
     /// Final parameters and buffers.
     pub state: StateDict,
-    /// What each epoch took, measuring included.
+    /// The time of each epoch, measuring included.
     pub epoch_seconds: Vec<f64>,
 }
 
 /// Trains one run as the authors' scripts do, on one thread.
 ///
-/// One thread, because libtorch splits sums by threads, and so two thread counts give two results that differ in the
-/// last bits. Every recording and every live run of theirs is on one thread, too.
+/// One thread, because libtorch splits sums among threads, so that two thread counts give results that differ in the
+/// last bits. Every recording and every live run of theirs uses one thread, too.
 pub fn replay(spec: &Arc<RunSpec>) -> Result<Replay> {
     tch::set_num_threads(1);
     let mut cohort = Cohort::draw(std::slice::from_ref(spec))?;
@@ -57,7 +57,7 @@ pub fn replay(spec: &Arc<RunSpec>) -> Result<Replay> {
     Ok(Replay { rows, state: engine.state()?.remove(0), epoch_seconds })
 }
 
-/// Cells in columns as wide as their widest, the first to the left and the others to the right.
+/// Cells in columns as wide as their widest, the first aligned left and the others right.
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |i: usize| lines.iter().filter_map(|line| Some(line.get(i)?.chars().count())).max().unwrap_or(0);

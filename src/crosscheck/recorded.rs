@@ -19,7 +19,7 @@ use crate::{
 pub struct RecordedCase {
     /// Name of the recorded files.
     pub name: String,
-    /// The run as we do it, measuring everything at every epoch.
+    /// Our version of the run, measuring everything at every epoch.
     pub spec: RunSpec,
     /// What the authors' code logged and ended with.
     pub theirs: Theirs,

@@ -23,18 +23,18 @@ impl BatchSource {
         &self.streams
     }
 
-    /// The streams, to be put where they stood between two epochs.
+    /// The streams, to be restored to where they stood between two epochs.
     pub fn streams_mut(&mut self) -> &mut RunStreams {
         &mut self.streams
     }
 
-    /// Shuffles the samples for an epoch. The authors' streams need every epoch to be begun in turn.
+    /// Shuffles the samples for an epoch. With the authors' streams, no epoch may be skipped.
     pub fn begin_epoch(&mut self, epoch: usize) {
         self.epoch = epoch;
         self.order = self.streams.order(epoch, self.spec.data.samples);
     }
 
-    /// The samples and masks of batch `k` of the epoch. The authors' streams need every batch to be dealt in turn.
+    /// The samples and masks of batch `k` of the epoch. With the authors' streams, no batch may be skipped.
     pub fn batch(&mut self, k: usize) -> RunBatch {
         let range = self.ranges[k].clone();
         let seen = (self.epoch * self.spec.data.samples + range.start) as u64;

@@ -8,9 +8,9 @@ use crate::{
 
 /// The dictionary `M`, `(p, d)`, with orthonormal columns.
 ///
-/// The orthonormal one is the Q of a Householder QR of a standard Gaussian matrix, with LAPACK's signs, which are NumPy's.
-/// The authors' draws (`exact`) need LAPACK's last bits too, and take libtorch's. (A build without libtorch does not train
-/// on those draws; it draws the dictionaries of finished runs again, to a rounding.)
+/// The orthonormal one is the Q of a Householder QR of a standard Gaussian matrix, with the signs of LAPACK, hence of
+/// NumPy. The authors' draws (`exact`) need LAPACK's last bits as well, which libtorch provides. (A build without
+/// libtorch does not train on those draws; it redraws the dictionaries of finished runs, up to rounding.)
 pub fn draw(spec: &DataSpec, exact: bool, draws: &mut dyn Draws) -> Array2<f64> {
     let (p, d) = (spec.p, spec.d);
     match spec.dictionary {

@@ -12,7 +12,7 @@ use crate::{
 /// Draws the initial parameters of a run, given its dictionary `(p, d)`.
 ///
 /// In the authors' order: first the encoders' weights from the data's stream (W^o, W^t, then the second layers), then
-/// every linear map's nn.Linear values in construction order, of which the encoders' weights are not used.
+/// nn.Linear's values for every linear map in construction order; those for the encoders' weights go unused.
 pub fn initial_state(spec: &RunSpec, dictionary: &Array2<f64>, streams: &mut RunStreams) -> StateDict {
     let layout = Layout::of(&spec.model, spec.data.p);
     let encoder_weights = encoder_weights(spec, &layout, dictionary, streams);
@@ -44,7 +44,7 @@ pub fn initial_state(spec: &RunSpec, dictionary: &Array2<f64>, streams: &mut Run
         };
         state.insert(parameter.name.clone(), value);
     }
-    // Biases were inserted before their weights: put everything in layout order.
+    // Biases were inserted before their weights; restore the layout order.
     layout.iter().filter_map(|parameter| state.shift_remove_entry(&parameter.name)).collect()
 }
 
@@ -74,8 +74,8 @@ fn encoder_weights(
 
 /// One encoder weight, `(m, inputs)`: Gaussian, or atoms of the dictionary with Gaussian noise.
 ///
-/// With more neurons than atoms, the atoms of the neurons are picked first, even where a random start has no use for
-/// them: the authors do.
+/// With more neurons than atoms, the neurons' atoms are picked first, even where a random start has no use for them, as
+/// the authors do.
 fn encoder_weight(draws: &mut dyn Draws, init: Init, dictionary: &Array2<f64>, inputs: usize, m: usize) -> Array2<f64> {
     let d = dictionary.ncols();
     let atoms: Vec<usize> = if m > d { (0..m).map(|_| draws.below(d)).collect() } else { (0..d).collect() };

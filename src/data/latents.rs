@@ -8,7 +8,7 @@ use crate::{
 /// Latents `z` of every sample, `(n, d)`.
 pub fn draw(spec: &DataSpec, draws: &mut dyn Draws) -> Array2<f64> {
     let (n, d) = (spec.samples, spec.d);
-    // Where every sample is a permutation of one vector, that vector.
+    // The vector of which every sample is a permutation, where there is one.
     let base = match spec.latents {
         Latents::FixedSupport { sparsity } => fixed_support(d, sparsity),
         Latents::OneHot { sign: OneHotSign::Common } => {
@@ -52,8 +52,8 @@ fn symmetric(draws: &mut dyn Draws, d: usize, sparsity: f64) -> Vec<f64> {
     }
 }
 
-/// The authors' base vector: -1s, then +1s, then zeros; `z[:s1] = -1; z[s1:s2] = 1`, where Python counts what is negative
-/// from the end, and takes what is beyond it for the end.
+/// The authors' base vector: -1s, then +1s, then zeros, by `z[:s1] = -1; z[s1:s2] = 1`. Python counts negative indices
+/// from the end, and takes indices beyond the end for the end.
 fn fixed_support(d: usize, sparsity: f64) -> Vec<f64> {
     let negative = (d as f64 * sparsity / 2.0).ceil();
     let support = (d as f64 * sparsity).ceil().max(negative + 1.0);

@@ -1,7 +1,7 @@
 //! What a run learns from: dictionary, latents, noise, views, initial weights, and the order of its samples.
 //!
-//! Everything is drawn through [`RunStreams`], in the order of the authors' scripts, so that the same code serves our
-//! own streams and the replay of theirs.
+//! Everything is drawn through [`RunStreams`], in the order of the authors' scripts, so that one code serves our own
+//! streams and the replay of theirs.
 
 mod batches;
 mod dictionary;

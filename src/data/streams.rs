@@ -15,8 +15,8 @@ use crate::{
 
 /// Every draw of one run, by purpose.
 ///
-/// Our own streams are a pure function of seed, purpose and position, so nothing depends on what was drawn before.
-/// The authors' are two generators that every draw advances, so the caller keeps their order.
+/// Our own streams are a pure function of seed, purpose and position, so nothing depends on earlier draws. The authors'
+/// are two generators that every draw advances, so the caller must keep their order.
 #[derive(Clone)]
 pub enum RunStreams {
     /// Our own, keyed by the run's seed.

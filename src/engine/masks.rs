@@ -22,7 +22,7 @@ impl MaskBits {
     }
 }
 
-/// Native draws are functions of their place, and this is the place of a batch's masks.
+/// Native draws are functions of their place; this is the place of a batch's masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NativeMasks {
     /// How the two views' masks depend on each other.
@@ -40,7 +40,7 @@ pub struct NativeMasks {
 }
 
 impl NativeMasks {
-    /// Words to draw for a view: one pair's serve all where they share a mask.
+    /// Words to draw for a view: one pair's words serve all pairs where they share a mask.
     pub fn drawn(&self) -> usize {
         self.words_of_pair * if self.masks == Masks::Shared { 1 } else { self.pairs }
     }

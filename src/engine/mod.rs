@@ -23,15 +23,15 @@ pub struct Member {
     pub spec: Arc<RunSpec>,
     /// Samples, `(n, p)`.
     pub x: Arc<Array2<f64>>,
-    /// Initial parameters and buffers, everything that [`Layout`](crate::spec::layout::Layout) lists; of a run that goes on,
-    /// an [`Engine::snapshot`].
+    /// Initial parameters and buffers, everything that [`Layout`](crate::spec::layout::Layout) lists; for a run that is
+    /// resumed, an [`Engine::snapshot`].
     pub state: StateDict,
 }
 
 /// One batch of one run: which samples, and which of their entries each view keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunBatch {
-    /// Row of X for each of the B view pairs. (A sample that gives several pairs stands here several times.)
+    /// Row of X for each of the B view pairs. (A sample that gives several pairs appears several times.)
     pub rows: Vec<u32>,
     /// Which entries the views keep.
     pub masks: MaskBits,
@@ -80,20 +80,21 @@ pub trait Engine: Send {
     fn step(&mut self, batch: &Batch) -> Result<Vec<f64>>;
 
     /// One step for each batch, as they come. Returns the losses, `(batches, R)`. An engine on another device is waited
-    /// for at the end only.
+    /// for only at the end.
     fn steps(&mut self, batches: &mut dyn Iterator<Item = Batch>) -> Result<Vec<Vec<f64>>> {
         batches.map(|batch| self.step(&batch)).collect()
     }
 
-    /// Loss of each member on given views and its gradients by parameter name, nothing changed but batch-norm buffers.
+    /// Loss of each member on given views and its gradients by parameter name; nothing changes but batch-norm buffers.
     /// Only parameters that learn in this turn have a gradient.
     fn gradients(&mut self, views: &Views, turn: Turn) -> Result<Vec<(f64, StateDict)>>;
 
     /// Parameters and buffers of each member as they are now, in layout order.
     fn state(&self) -> Result<Vec<StateDict>>;
 
-    /// What each member needs to go on as if nothing had been: the state and, under [names](crate::spec::Memory::name) of
-    /// their own, what the optimiser remembers. An engine for members of this state goes on from there.
+    /// What each member needs to go on as if it had never stopped: the state and, under
+    /// [names](crate::spec::Memory::name) of their own, what the optimiser remembers. An engine built for members with
+    /// this state goes on from there.
     fn snapshot(&self) -> Result<Vec<StateDict>>;
 
     /// One parameter of each member.

@@ -7,7 +7,7 @@ use crate::{
     plots::{Band, Curve, Figure, Panel},
 };
 
-/// One panel for each column of `metrics.csv`, one curve for each series, and a dashed line at the chance level where all
+/// One panel for each column of `metrics.csv`, one curve for each series, and a dashed line at the chance level if all
 /// runs share one.
 pub fn figure(
     title: &str,

@@ -1,6 +1,6 @@
-//! From records to pictures and tables: which runs make a curve, what a figure is called, where it lies.
+//! From records to pictures and tables: which runs make a curve, what a figure is called, and where it is saved.
 //!
-//! Reads files of results only, never tensors; the drawing itself is [`crate::plots`].
+//! Reads files of results only, never tensors; [`crate::plots`] does the drawing.
 
 mod curves;
 mod fit;
@@ -39,12 +39,12 @@ pub struct Drawing {
     pub svg: bool,
     /// The runs are cut short: say so in every picture.
     pub quick: bool,
-    /// What the command line changes in the experiments, `train.lr=0.05`: such pictures have names of their own, so that
-    /// they do not take the place of the experiment's, and say what is changed.
+    /// What the command line changes in the experiments, `train.lr=0.05`. Such pictures state the change, and have
+    /// names of their own so as not to replace the experiment's.
     pub changes: Vec<String>,
 }
 
-/// What came of drawing several experiments.
+/// The outcome of drawing several experiments.
 #[derive(Clone, Debug, Default)]
 pub struct Drawn {
     /// The files written.
@@ -105,7 +105,7 @@ impl Drawing {
         Ok(files)
     }
 
-    /// Draws main effects, maps, fits and distributions, where the experiment has them, of the runs that are recorded.
+    /// Draws main effects, maps, fits and distributions, where the experiment has them, from the runs recorded so far.
     fn draw_sweep(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         let Experiment { design, map, distribution, fit, .. } = experiment;
@@ -148,7 +148,7 @@ impl Drawing {
             .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))
     }
 
-    /// Draws the curves of several experiments into the same panels, those of the first, as `name`.
+    /// Draws the curves of several experiments into one set of panels, the first experiment's, as `name`.
     pub fn overlay(&self, name: &str, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<Vec<PathBuf>> {
         let (mut series, mut all) = (Vec::new(), Vec::new());
         for (place, (experiment, runs)) in plans.iter().enumerate() {
@@ -165,7 +165,7 @@ impl Drawing {
         self.draw_curves(name, &names.join(" and "), &panels, &all, &series)
     }
 
-    /// The main panels as `name`, and all of max-cosine and the loss as `name-all`.
+    /// The main panels as `name`, and all max-cosines with the loss as `name-all`.
     fn draw_curves(
         &self,
         name: &str,

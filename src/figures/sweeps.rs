@@ -22,7 +22,7 @@ pub struct Effect {
     pub corner: String,
     /// The final value with the factor minus that without it, for each seed that has both.
     pub changes: Vec<f64>,
-    /// Of the mean of these, within what the column allows.
+    /// Of the mean of these, within the column's bounds.
     pub change: Estimate,
 }
 
@@ -64,7 +64,7 @@ pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -
         let dot = |effect: Effect| Dot {
             label: format!("{}, at {}", effect.factor, effect.corner),
             mean: effect.change.mean,
-            // The interval of two seeds is as wide as the page.
+            // An interval of two seeds would be as wide as the page.
             interval: (effect.changes.len() > 2).then_some((effect.change.low, effect.change.high)),
             values: effect.changes,
             color: usize::from(effect.corner == design.to),
@@ -135,7 +135,7 @@ pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
     HeatmapGrid {
         title: experiment.title.clone(),
         subtitle: format!("{} at the end, mean over seeds", column_name(&map.measure)),
-        // Four are a square rather than three and one.
+        // Four make a square rather than three and one.
         columns: if panels.len() == 4 { 2 } else { panels.len().min(3) },
         panels,
         ..HeatmapGrid::default()

@@ -41,7 +41,7 @@ pub fn weights(folder: &Path) -> Result<HeatmapGrid> {
     })
 }
 
-/// What a layer's weight is called.
+/// The title of a layer's weight.
 fn title(Site { part, depth }: Site) -> String {
     let name = match part {
         Part::Encoder => "online encoder Wᵒ",

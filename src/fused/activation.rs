@@ -53,7 +53,7 @@ fn scale(x: &[f32], gradient: &mut [f32], slope: impl Fn(f32) -> f32) {
     }
 }
 
-/// What is not a number stays so.
+/// NaN stays NaN.
 #[inline(always)]
 fn relu(x: f32) -> f32 {
     if x <= 0.0 { 0.0 } else { x }
@@ -107,7 +107,7 @@ mod tests {
         }
     }
 
-    /// A run that diverges must not look as if it did not.
+    /// A run that diverges must not look as if it had not.
     #[test]
     fn what_is_not_a_number_stays_so() {
         for activation in ALL {

@@ -38,13 +38,13 @@ struct Run {
 }
 
 impl FusedEngine {
-    /// Whether this engine trains such a run: such a network, by a loss that has a kernel.
+    /// Whether this engine can train such a run: the network, and a loss with a kernel.
     pub fn supports(spec: &RunSpec) -> bool {
         Self::supports_network(spec) && spec.loss.kernel().is_some()
     }
 
-    /// Whether this engine trains such a network, whatever the loss: in single precision, and without what only the
-    /// authors' scripts ask for, modules that are in the state dict and not in the loss.
+    /// Whether this engine can train such a network, whatever the loss: in single precision, and without the modules
+    /// that only the authors' scripts ask for, which are in the state dict but not in the loss.
     pub fn supports_network(spec: &RunSpec) -> bool {
         let idle = matches!(spec.model.predictor, Predictor::Idle { .. })
             || matches!(spec.model.batch_norm, BatchNorm::Idle | BatchNorm::PreAndPostActivation);

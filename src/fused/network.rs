@@ -23,9 +23,9 @@ struct Chain(Vec<Layer>);
 
 /// The chains of a model, and the loss between their ends.
 ///
-/// All families fit one scheme. View 1 and view 2 each run through a branch: encoder and projector, the online and the
-/// target encoder being different branches and SimCLR's and SimSiam's the same one. Either the loss takes both ends, or
-/// each learning branch's end, through the predictor, is compared with the other's under stop gradient.
+/// All families fit one scheme. View 1 and view 2 each run through a branch: encoder and projector. The online and the
+/// target encoder are different branches; SimCLR and SimSiam use the same one twice. Either the loss takes both ends,
+/// or the end of each learning branch, through the predictor, is compared with the other's under stop gradient.
 #[derive(Clone, Debug)]
 pub struct Network {
     branches: [Chain; 2],
@@ -176,7 +176,7 @@ impl Chain {
     }
 }
 
-/// What a chain makes of its input: the last layer's output, or the input itself where there is no layer.
+/// A chain's output for its input: the last layer's output, or the input itself where there is no layer.
 fn end<'a>(input: &'a Matrix, traces: &'a [Trace]) -> &'a Matrix {
     traces.last().map_or(input, |trace| &trace.output)
 }

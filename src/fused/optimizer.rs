@@ -16,7 +16,7 @@ pub struct Descent {
 }
 
 impl Descent {
-    /// The optimiser at its start or, where the state says how far it was, from there.
+    /// The optimiser at its start or, where the state says how far it had come, from there.
     pub fn new(optimizer: Optimizer, parameters: &Parameters, state: &StateDict) -> Self {
         let length = |moment: usize| if optimizer.moments() >= moment { parameters.values.len() } else { 0 };
         let (mut first, mut second) = (vec![0.0; length(1)], vec![0.0; length(2)]);
@@ -143,7 +143,7 @@ mod tests {
             let mut descent = Descent::new(optimizer, &parameters, &state);
             for (k, gradient) in gradients.iter().enumerate() {
                 if k == gradients.len() / 2 {
-                    // Interrupted, and taken up again.
+                    // Interrupted, and resumed.
                     state = parameters.state();
                     descent.remember(&parameters, &mut state);
                     parameters = Parameters::new(layout.clone(), &state).unwrap();

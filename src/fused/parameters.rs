@@ -12,7 +12,7 @@ use crate::spec::{
 #[derive(Clone, Debug)]
 pub struct Parameters {
     pub values: Vec<f32>,
-    /// Of the last backward pass, place by place as in `values`; zero where it did not go.
+    /// Of the last backward pass, place by place as in `values`; zero where it did not reach.
     pub gradients: Vec<f32>,
     /// Every parameter with its place.
     pub places: Vec<(Parameter, Range<usize>)>,
@@ -33,7 +33,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Replaces every value. Fails as [`Self::new`] does, and then changes nothing.
+    /// Replaces every value. Fails as [`Self::new`] does, changing nothing.
     pub fn load(&mut self, state: &StateDict) -> Result<()> {
         let mut values = Vec::with_capacity(self.values.len());
         for (Parameter { name, shape, .. }, _) in &self.places {

@@ -17,7 +17,7 @@ struct Literal<'a> {
     state: &'a StateDict,
 }
 
-/// Loss of the views `x` under the learning parameters; what stands under a stop gradient is computed from the fixed.
+/// Loss of the views `x` under the learning parameters; the sides under stop gradient are computed from the fixed ones.
 pub fn loss(spec: &RunSpec, learning: &StateDict, fixed: &StateDict, x: [&Samples; 2], turn: Turn) -> f64 {
     let model = &spec.model;
     let [learning, fixed] =

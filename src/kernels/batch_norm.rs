@@ -63,7 +63,7 @@ pub fn forward(x: &mut [f32], statistics: Statistics, scale: f32, shift: f32, no
     }
 }
 
-/// A number in single precision, and what that leaves of it: all samples would be off by the same rounding.
+/// A number in single precision, and the remainder: without it, all samples would be off by the same rounding.
 #[inline(always)]
 fn split(mean: f64) -> (f32, f64) {
     (mean as f32, mean - f64::from(mean as f32))

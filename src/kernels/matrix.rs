@@ -46,7 +46,7 @@ impl Matrix {
         &self.data[i * self.columns..][..self.columns]
     }
 
-    /// The samples of neuron `i`, to be written.
+    /// The samples of neuron `i`, mutable.
     pub fn row_mut(&mut self, i: usize) -> &mut [f32] {
         &mut self.data[i * self.columns..][..self.columns]
     }
@@ -56,7 +56,7 @@ impl Matrix {
         self.data.chunks_exact(self.columns.max(1))
     }
 
-    /// Rows in order, to be written.
+    /// Rows in order, mutable.
     pub fn iter_mut(&mut self) -> ChunksExactMut<'_, f32> {
         self.data.chunks_exact_mut(self.columns.max(1))
     }
@@ -66,7 +66,7 @@ impl Matrix {
         &self.data
     }
 
-    /// All values, row after row, to be written.
+    /// All values, row after row, mutable.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         &mut self.data
     }
@@ -76,7 +76,7 @@ impl Matrix {
         view(&self.data, self.rows, self.columns)
     }
 
-    /// `(m, B)`, to be written.
+    /// `(m, B)`, mutable.
     pub fn view_mut(&mut self) -> ArrayViewMut2<'_, f32> {
         view_mut(&mut self.data, self.rows, self.columns)
     }
@@ -87,7 +87,7 @@ pub fn view(data: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
     ArrayView2::from_shape((rows, columns), data).expect("one value for every entry")
 }
 
-/// As [`view`], to be written to.
+/// As [`view`], mutable.
 pub fn view_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
     ArrayViewMut2::from_shape((rows, columns), data).expect("one value for every entry")
 }

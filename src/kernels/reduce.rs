@@ -1,6 +1,6 @@
 //! Sums along a row, in an order that vectorises and loses little.
 
-/// Partial sums kept side by side. Each of them adds up only a few samples before they meet in double precision.
+/// Partial sums kept side by side. Each adds up only a few samples before they are combined in double precision.
 const LANES: usize = 64;
 
 /// `sum_i f(x_i)`

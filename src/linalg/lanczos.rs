@@ -13,9 +13,9 @@ pub struct Extremes {
     pub residual: f64,
 }
 
-/// Extreme eigenvalues of a symmetric operator on R^`dimension`, known by what it does to a vector: Lanczos' method with
-/// full reorthogonalisation, `steps` applications from a random start drawn from `key`. With `steps >= dimension` all
-/// of the space is searched. `None` for a space without dimensions or values that are not finite.
+/// Extreme eigenvalues of a symmetric operator on R^`dimension`, given as a matrix-vector product: Lanczos' method with
+/// full reorthogonalisation, `steps` applications from a random start drawn from `key`. With `steps >= dimension` the
+/// whole space is searched. `None` for a space without dimensions or values that are not finite.
 ///
 /// Paige's theory: Golub and Van Loan, *Matrix Computations*, 4th edition, Section 10.3.
 pub fn extreme_eigenvalues(
@@ -50,7 +50,7 @@ pub fn extreme_eigenvalues(
             below.push(length);
             image.iter().map(|entry| entry / length).collect()
         } else {
-            // The space so far is invariant: go on in what it has left out.
+            // The space so far is invariant: go on in its complement.
             below.push(0.0);
             if basis.len() == dimension { vec![] } else { random(&basis) }
         };

@@ -64,10 +64,10 @@ pub fn row_space(matrix: &Array2<f64>, most: usize) -> Array2<f64> {
     Array2::from_shape_fn((rank.min(most), matrix.ncols()), |(i, j)| vectors[(i, j)])
 }
 
-/// For every row the column that it is matched with, one to one, so that the sum of the gains is the largest. `None` where
-/// there are more rows than columns.
+/// The column that each row is matched with, one to one, so that the sum of the gains is largest. `None` where there
+/// are more rows than columns.
 pub fn assignment(gains: &Array2<f64>) -> Option<Vec<usize>> {
-    // The library wants weights with a total order: entries to 40 binary digits.
+    // The library needs weights with a total order: entries rounded to 40 binary digits.
     let fixed = |entry: &f64| (entry * 2f64.powi(40)).round() as i64;
     if gains.is_empty() || gains.nrows() > gains.ncols() {
         return None;
@@ -76,7 +76,7 @@ pub fn assignment(gains: &Array2<f64>) -> Option<Vec<usize>> {
     Some(kuhn_munkres(&weights).1)
 }
 
-/// Eigenvalues of a symmetric matrix, of which the lower triangle is read, the smallest first.
+/// Eigenvalues of a symmetric matrix, smallest first; only the lower triangle is read.
 pub fn symmetric_eigenvalues(matrix: &Array2<f64>) -> Vec<f64> {
     let mut values: Vec<f64> = dense(matrix).symmetric_eigenvalues().iter().copied().collect();
     values.sort_by(f64::total_cmp);

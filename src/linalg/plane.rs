@@ -4,7 +4,7 @@ use ndarray::{Array, Dimension};
 #[derive(Clone, Debug)]
 pub struct Plane<D: Dimension> {
     origin: Array<f64, D>,
-    /// Orthonormal: towards the second point, and from there on towards the third.
+    /// Orthonormal: towards the second point, and from there towards the third.
     axes: [Array<f64, D>; 2],
     /// Where the three points lie; the first is the origin.
     pub marked: [(f64, f64); 3],
@@ -22,7 +22,7 @@ impl<D: Dimension> Plane<D> {
         let x = unit(second.clone())?;
         let along = dot(&third, &x);
         let beside = &third - &(&x * along);
-        // What rounding leaves of a third point on the line is no direction.
+        // If the third point lies on the line, what rounding leaves of it is no direction.
         let off_the_line = dot(&beside, &beside) > 1e-18 * dot(&third, &third);
         let y = unit(beside).filter(|_| off_the_line)?;
         let marked = [(0.0, 0.0), (dot(&second, &x), 0.0), (along, dot(&third, &y))];
@@ -37,8 +37,8 @@ impl<D: Dimension> Plane<D> {
         point
     }
 
-    /// `points` positions along either axis, around the three points with a margin on all sides, as a share of what they
-    /// span.
+    /// `points` positions along either axis, around the three points, with a margin on all sides given as a share of
+    /// what they span.
     pub fn grid(&self, points: usize, margin: f64) -> [Vec<f64>; 2] {
         let axis = |of: fn(&(f64, f64)) -> f64| {
             let ends = self.marked.iter().map(of).fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));

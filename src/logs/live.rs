@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::tensorboard::EventFile;
 use crate::{metrics::Cells, spec::PlannedRun};
 
-/// Rows between two times that an event file is brought up to date for its readers.
+/// Rows after which an event file is flushed for its readers.
 const ROWS_PER_FLUSH: usize = 20;
 
 /// Where live logs go.
@@ -16,7 +16,7 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Opens the logs of one run. A log that cannot be written is given up with a warning: it must not cost the run.
+    /// Opens the logs of one run. A log that cannot be written is dropped with a warning: it must not cost the run.
     pub fn open(&self, run: &PlannedRun) -> RunLog {
         let Some(folder) = &self.tensorboard else { return RunLog::default() };
         let folder = folder.join(&run.experiment).join(&run.id);
@@ -44,8 +44,8 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// One row of `metrics.csv`. TensorBoard shows what shares the part of its tag before the slash, the column's group,
-    /// in one section.
+    /// One row of `metrics.csv`. TensorBoard shows tags with the same part before the slash, the column's group, in one
+    /// section.
     pub fn row(&mut self, cells: &Cells) {
         let Some(events) = &mut self.events else { return };
         let epoch = cells.get("epoch").unwrap_or(0.0) as u64;

@@ -17,7 +17,7 @@ pub struct EventFile {
 }
 
 impl EventFile {
-    /// Starts the only event file of `folder`: those of an earlier try are removed once the new one stands.
+    /// Starts the only event file of `folder`: those of earlier attempts are removed once the new one is there.
     pub fn replace(folder: &Path) -> io::Result<Self> {
         static FILES: AtomicUsize = AtomicUsize::new(0);
         fs::create_dir_all(folder)?;

@@ -15,14 +15,14 @@ pub fn bars() -> &'static MultiProgress {
 pub fn start_logger() {
     let logger = Builder::from_env(Env::default().default_filter_or("warn")).format_target(false).build();
     let level = logger.filter();
-    // A second logger of this process would be a mistake of ours; the first one stays.
+    // A second logger in this process would be a mistake of ours; the first one stays.
     if LogWrapper::new(bars().clone(), logger).try_init().is_ok() {
         log::set_max_level(level);
     }
 }
 
-/// A line for the user on stderr. That nobody reads it any more, the terminal being closed, say, is no reason to stop:
-/// `eprintln!` would panic.
+/// Prints a line for the user on stderr. If nobody reads it any more, as when the terminal has been closed, that is no
+/// reason to stop: `eprintln!` would panic.
 pub fn tell(line: impl fmt::Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -125,8 +125,8 @@ impl Kernel for Correlation {
     }
 }
 
-/// Turns a neuron's gradient after normalisation into that before, in place. What mean and deviation take away can be all
-/// but a trace (of two samples, everything but epsilon's part), hence all in double precision.
+/// Turns a neuron's gradient after normalisation into that before, in place. Subtracting mean and deviation can leave
+/// almost nothing (of two samples, only epsilon's part), hence all in double precision.
 fn through_normalization(z: &[f32], statistics: Statistics, gradient: &mut [f32]) {
     let n = gradient.len() as f64;
     let inverse_deviation = statistics.inverse_deviation();

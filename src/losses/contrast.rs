@@ -33,7 +33,7 @@ pub enum Anchors {
 #[derive(Clone, Debug)]
 pub struct Contrast {
     anchors: Anchors,
-    /// Whether an anchor's partner is one of those that it is told from: so in NT-Xent, not in DCL.
+    /// Whether an anchor's partner is in its denominator: in NT-Xent it is, in DCL it is not.
     against_partner: bool,
     temperature: f32,
     /// Unit embeddings of both views side by side, `(m, 2B)`.
@@ -73,8 +73,8 @@ impl Contrast {
         self.tiles.resize(self.pairs.len() * TILE * TILE, 0.0);
     }
 
-    /// Fills the tiles with similarities, minus infinity for whom no anchor is told from: a view itself, and in DCL its
-    /// partner. Returns the similarities of partners, `(B,)`.
+    /// Fills the tiles with similarities, and with minus infinity for what is in no anchor's sum: a view itself and, in
+    /// DCL, its partner. Returns the similarities of partners, `(B,)`.
     fn similarities(&mut self, batch: usize) -> Vec<f32> {
         let mut partners = vec![0.0; batch];
         let unit = self.unit.view();
@@ -190,8 +190,8 @@ impl Kernel for Contrast {
         };
 
         let partners = self.similarities(batch);
-        // Exponentials are relative to a bound of the similarities or, where that leaves too little of a sum, to each
-        // anchor's largest.
+        // Exponentials are taken relative to a bound of the similarities or, where that leaves too little of a sum, to
+        // each anchor's largest.
         let mut shift = vec![1.0; 2 * batch];
         let mut sums = self.exponentials_and_sums();
         let underflow = sums[..anchors].iter().any(|&sum| sum < SMALLEST_SUM);
@@ -296,7 +296,7 @@ mod tests {
         let context = format!("{anchors:?}, t = {temperature}");
         assert!((value - expected).abs() <= tolerance * expected.abs().max(1.0), "{value} for {expected}; {context}");
 
-        // One pair's share of the gradient: attraction and repulsion of this size may cancel.
+        // One pair's share of the gradient; attraction and repulsion of this size may cancel.
         let share = 1.0 / (t * m as f64 * z[0].columns() as f64);
         let scale = 10.0 * t; // the finite differences' step in units of what bends the loss
         let scaled: Vec<f64> = at.iter().map(|z| z / scale).collect();
@@ -331,7 +331,7 @@ mod tests {
         }
     }
 
-    /// Too many entries to move one by one: slopes in random directions.
+    /// Too many entries to perturb one by one: slopes in random directions.
     #[test]
     fn batches_of_several_tiles() {
         let mut draws = Draws::new(13);
@@ -358,7 +358,7 @@ mod tests {
         }
     }
 
-    /// No two embeddings are similar, so that the shift by 1 would leave nothing of any exponential.
+    /// No two embeddings are similar, so a shift by 1 would make every exponential underflow.
     #[test]
     fn a_small_temperature_on_dissimilar_embeddings() {
         let mut draws = Draws::new(10);

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::fault::{Fault, positive};
 
-/// Decoupled contrastive learning (Yeh et al. 2022, Eq. 6): NT-Xent with the positive left out of the denominator, so that
-/// its pull does not fade where it is easy. Every one of the 2B views against its partner and the other 2B - 2.
+/// Decoupled contrastive learning (Yeh et al. 2022, Eq. 6): NT-Xent with the positive left out of the denominator, so
+/// that its pull does not fade as it becomes easy. Each of the 2B views is compared with its partner and the other 2B -
+/// 2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dcl {
@@ -18,7 +19,7 @@ pub struct Dcl {
 }
 
 impl Default for Dcl {
-    /// The paper's temperature, that of its authors' code.
+    /// The paper's temperature, as in its authors' code.
     fn default() -> Self {
         Self { temperature: 0.1 }
     }

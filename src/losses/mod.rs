@@ -33,7 +33,7 @@ use crate::{
     kernels::Matrix,
 };
 
-/// A loss between the representations of two views. Every one is a mean over the batch.
+/// A loss between the representations of two views, as a mean over the batch.
 pub trait Loss: Debug + Send + Sync {
     /// Which sides it is between.
     fn sides(&self) -> Sides;
@@ -43,7 +43,7 @@ pub trait Loss: Debug + Send + Sync {
         Ok(())
     }
 
-    /// What leaves it as it is; tests hold the loss to exactly these.
+    /// The transformations under which it does not change; tests hold the loss to exactly these.
     fn invariances(&self) -> &'static [Invariance];
 
     /// What it costs on `batch` pairs of representations of `width` numbers, beside passes over those.
@@ -91,7 +91,7 @@ pub enum Invariance {
     Scale,
 }
 
-/// What value and gradient of a loss cost.
+/// The cost of a loss's value and gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Scalar products of two representations; each is computed once and serves twice in the gradient.
@@ -104,7 +104,7 @@ pub struct Work {
     pub kept: usize,
 }
 
-/// Value and gradient of a loss in single precision, with whatever memory that takes from step to step.
+/// Value and gradient of a loss in single precision, with the working memory that it keeps from step to step.
 pub trait Kernel: Send {
     /// The loss of representations `(m, B)`; their gradients replace what `gradients` holds. Of a learner and a teacher,
     /// only the learner's, which comes first, has one.
@@ -134,7 +134,7 @@ macro_rules! losses {
                 match self { $(Self::$Settings(_) => stringify!($file),)* }
             }
 
-            /// What it is, in a line.
+            /// What it is, in one line.
             pub fn summary(&self) -> &'static str {
                 match self { $(Self::$Settings(_) => $summary,)* }
             }

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::fault::{Fault, positive};
 
-/// NT-Xent (Chen et al. 2020, Eq. 1): every one of the 2B views against its partner and the other 2B - 2 views.
+/// NT-Xent (Chen et al. 2020, Eq. 1): each of the 2B views against its partner and the other 2B - 2 views.
 ///
 /// Similarity is the cosine divided by the temperature. 2B identical embeddings give `ln(2B - 1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NtXent {
-    /// Divides the similarities. The paper's text states none; 0.05 is the authors' scripts' flag and default.
+    /// Divides the similarities. The paper's text gives no value; 0.05 is the default of the authors' flag.
     pub temperature: f64,
 }
 
@@ -72,9 +72,9 @@ impl Loss for NtXent {
     }
 }
 
-/// Embeddings `(R, B, m)` of unit length: normalised, as the authors do, before PyTorch's `CosineSimilarity` does it
-/// again. That bounds lengths by 1e-8, but passes their gradients on as they are: where an embedding is zero, as that of
-/// a view of which nothing is left, its gradient is multiplied by 1e12 and then by 1e8.
+/// Embeddings `(R, B, m)` of unit length, normalised, as the authors do, before PyTorch's `CosineSimilarity` normalises
+/// them again. The latter bounds lengths by 1e-8 but passes gradients through unchanged: where an embedding is zero, as
+/// that of a wholly masked view, its gradient is multiplied by 1e12 and then by 1e8.
 #[cfg(feature = "torch")]
 pub(super) fn directions(z: &tch::Tensor) -> tch::Tensor {
     let z = tensors::unit_rows(z);

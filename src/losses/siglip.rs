@@ -10,13 +10,13 @@ use crate::{
 /// The sigmoid loss of SigLIP (Zhai et al. 2023, Algorithm 1): every pair of a view 1 and a view 2 is classified by itself,
 /// `- sum_ij ln sigmoid(y_ij (scale cos_ij + bias)) / B` with y = 1 for partners and -1 for others.
 ///
-/// Scale and bias are the published starts of what learns there; here they are constants.
+/// Scale and bias are the published initial values of what is learnt there; here they are constants.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Siglip {
     /// Multiplies the cosines: one over a temperature.
     pub scale: f64,
-    /// Added to them; negative, since most pairs are no partners.
+    /// Added to them; negative, since most pairs are not partners.
     pub bias: f64,
 }
 

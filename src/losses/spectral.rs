@@ -81,8 +81,8 @@ impl Loss for Spectral {
     }
 }
 
-/// The loss by hand. Squared similarities of all pairs are the scalar product of the views' second moments, `(m, m)`: for
-/// batches larger than m that is less work than the similarities.
+/// The loss by hand. The squared similarities of all pairs sum to the scalar product of the views' second moments, `(m,
+/// m)`: for batches larger than m, that is less work than the similarities.
 #[derive(Default)]
 struct Moments {
     mu: Option<f64>,

@@ -113,7 +113,7 @@ impl Kernel for Covariances {
 }
 
 impl Covariances {
-    /// What a view's variances and covariances cost, with its gradient in place of what `gradient` held.
+    /// The variance and covariance terms of a view; their gradient replaces the contents of `gradient`.
     fn redundancy(&mut self, z: &Matrix, gradient: &mut Matrix) -> f64 {
         let (m, n) = (z.rows(), z.columns());
         let Vicreg { variance, covariance, .. } = self.loss;
@@ -147,7 +147,7 @@ impl Covariances {
     }
 }
 
-/// How quiet the neurons of a view `(B, m)` are, and how much they say twice: `(v, c)`.
+/// How far the neurons of a view `(B, m)` fall short in variance, and how much they duplicate each other: `(v, c)`.
 fn redundancy(z: ArrayView2<f64>) -> (f64, f64) {
     let (batch, m) = z.dim();
     let centered = &z - &z.sum_axis(Axis(0)).mapv(|total| total / batch as f64);

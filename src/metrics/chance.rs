@@ -1,4 +1,4 @@
-//! The chance level of max-cosines: what an encoder has that has found the dictionary's span and nothing more.
+//! The chance level of max-cosines: what an encoder scores that has found the dictionary's span and nothing more.
 
 use std::{
     collections::HashMap,
@@ -10,28 +10,28 @@ use crate::random::{Draws, native::Key};
 /// Mean max-cosines of neurons that point at random within a space that holds the atoms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Chance {
-    /// Of the atom that is met best.
+    /// Of the atom that random neurons come nearest to.
     pub max: f64,
     /// Over the atoms; the mean of the middle two for an even number.
     pub median: f64,
-    /// Of the atom that is met worst.
+    /// Of the atom that they miss most.
     pub min: f64,
 }
 
-/// Numbers that are drawn for a level: enough for the third digit at the sizes of the paper.
+/// Random numbers drawn for a level: enough for the third digit at the sizes of the paper.
 const NUMBERS: usize = 2_000_000;
 
 /// The chance level of `neurons` random directions in the span of `atoms` orthonormal atoms, by simulation (the same for
 /// every call).
 ///
-/// It is not small: 50 directions in the span of 10 atoms come as near as 0.59 to the atom that they miss most.
+/// It is not small: 50 directions in the span of 10 atoms come within a cosine of 0.59 of the atom that they miss most.
 pub fn chance(neurons: usize, atoms: usize) -> Chance {
     static LEVELS: LazyLock<Mutex<HashMap<(usize, usize), Chance>>> = LazyLock::new(Mutex::default);
     let mut levels = LEVELS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     *levels.entry((neurons, atoms)).or_insert_with(|| simulate(neurons, atoms, atoms))
 }
 
-/// Directions at random in a space of so many dimensions that holds the atoms.
+/// Random directions in a space of this many dimensions that holds the atoms.
 fn simulate(neurons: usize, atoms: usize, dimensions: usize) -> Chance {
     let draws = (NUMBERS / (neurons * dimensions).max(1)).clamp(16, 4000);
     let key = Key::from_seed(0x6368_616e_6365).derive(neurons as u64).derive(atoms as u64);
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_span_alone_gives_high_cosines() {
-        // Known to three digits from a simulation of its own.
+        // Known to three digits from a separate simulation.
         for (neurons, atoms, dimensions, expected) in [
             (50, 10, 10, [0.592, 0.714, 0.836]),
             (50, 10, 50, [0.272, 0.344, 0.440]),

@@ -14,7 +14,7 @@ pub struct Column {
     pub title: &'static str,
     /// What it belongs to: curves of a group stand together.
     pub group: &'static str,
-    /// Bounds that it cannot leave, if it has any.
+    /// Bounds that it cannot leave, if any.
     pub bounds: Option<(f64, f64)>,
     /// What is measured, and how to read it.
     pub meaning: &'static str,

@@ -1,15 +1,15 @@
 use nalgebra::DMatrix;
 use ndarray::{Array2, Axis};
 
-/// What is added to the diagonal of the representations' second moments, relative to its mean: for neurons that are silent
-/// or say the same.
+/// Added to the diagonal of the representations' second moments, relative to its mean, for neurons that are silent or
+/// duplicates.
 const RIDGE: f64 = 1e-6;
 
-/// How well a linear map decodes the latents from the representation: R² over all latents, by least squares on every other
-/// sample and scored on the rest, so that chance gives about zero or less.
+/// How well a linear map decodes the latents from the representation: R² over all latents, fitted by least squares on
+/// every other sample and scored on the rest, so that chance scores about zero or less.
 ///
-/// `representation` `(B, m)` and `latents` `(B, d)` belong to the same samples. `None` where half of the samples are not
-/// more than the neurons, or a value is not finite.
+/// `representation` `(B, m)` and `latents` `(B, d)` belong to the same samples. `None` unless half of the samples
+/// outnumber the neurons and every value is finite.
 pub fn latent_r2(representation: &Array2<f64>, latents: &Array2<f64>) -> Option<f64> {
     let (samples, m) = representation.dim();
     if samples / 2 <= m || representation.iter().any(|value| !value.is_finite()) {

@@ -1,23 +1,23 @@
 use std::fmt;
 
-/// Overlap of the learnt span with the dictionary's from which on the span counts as found.
+/// The span counts as found from this overlap of the learnt span with the dictionary's.
 const SPANNED: f64 = 0.8;
 
-/// What a run came to, in words.
+/// What a run found, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Finding {
     /// Neither atoms nor their span.
     Nothing,
     /// The space that the atoms span, and fewer than half of the atoms: the rest are at the chance level.
     Span,
-    /// At least half of the atoms, and so many not.
+    /// At least half of the atoms, all but this many.
     AllBut(usize),
     /// Every atom.
     All,
 }
 
 impl Finding {
-    /// Of a run with so many atoms [found](super::FOUND) of all, and an overlap of the spans
+    /// Of a run with this many of all atoms [found](super::FOUND), and this overlap of the spans
     /// ([`Recovery`](super::Recovery)).
     pub fn of(found: usize, atoms: usize, span_overlap: f64) -> Self {
         match atoms.saturating_sub(found) {

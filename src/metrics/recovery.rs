@@ -3,7 +3,8 @@ use ndarray::{Array2, ArrayView1};
 use super::{FOUND, cosines};
 use crate::linalg::{assignment, row_space};
 
-/// How an encoder has the dictionary, beyond max-cosines: the span, who answers which atom, with which sign.
+/// How well an encoder has the dictionary, beyond max-cosines: its span, which neuron answers which atom, and with
+/// which sign.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recovery {
     /// `|V^T M|^2 / |M|^2`, V the leading right singular vectors of W, as many as there are atoms: 1 if they span what the
@@ -11,10 +12,10 @@ pub struct Recovery {
     pub span_overlap: f64,
     /// Neurons with a cosine of at least [`FOUND`] with some atom, over the atoms that have such neurons.
     pub neurons_per_atom: Option<f64>,
-    /// Over atoms, the least of the largest cosines with their sign.
+    /// The smallest, over atoms, of the largest signed cosines.
     pub signed_min: f64,
-    /// Over atoms, the least cosine with a neuron of their own: the assignment with the largest sum. Zero where there are
-    /// fewer neurons than atoms.
+    /// The smallest, over atoms, of the cosines with a neuron of their own, under the assignment with the largest sum.
+    /// Zero where there are fewer neurons than atoms.
     pub matched_min: f64,
 }
 

@@ -20,8 +20,8 @@ pub struct Support {
 /// `representation` `(B, m)` and `latents` `(B, d)` belong to the same samples. A sample without latents counts as
 /// zero in all three means. A representation with a NaN has no support: all three are NaN.
 ///
-/// Of a model in single precision the authors take the neurons' lengths in single precision too. Where neurons tie, as
-/// copies of one atom do, that decides who is matched.
+/// For a model in single precision the authors take the neurons' lengths in single precision too. Where neurons tie, as
+/// copies of one atom do, that decides which of them is matched.
 pub fn support(
     weight: &Array2<f64>,
     dictionary: &Array2<f64>,

@@ -17,7 +17,7 @@ use crate::{
     spec::{Family, ModelSpec, Turn},
 };
 
-/// What a forward pass leaves behind.
+/// The result of a forward pass.
 #[derive(Debug)]
 pub struct Forward {
     /// Loss of each run, `(R,)`.
@@ -33,7 +33,7 @@ pub trait Model: Send {
     fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> Forward;
 }
 
-/// What a loss is wanted for.
+/// What a loss is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Gradients stop at the side of the loss that teaches.
@@ -42,7 +42,7 @@ pub enum Purpose {
     Landscape,
 }
 
-/// A loss, and what it is wanted for.
+/// A loss, and what it is needed for.
 #[derive(Debug)]
 struct Criterion {
     loss: Arc<dyn Loss>,

@@ -33,7 +33,7 @@ impl Layer {
     /// `act(BN?(W a + b))` or, with batch norm after the activation, `BN(act(W a + b))`, of each view.
     ///
     /// The views take every step together, as in the authors' modules: where they share a layer, autograd then adds up
-    /// its gradient in the order that PyTorch does there, and the sum is the same to the last bit.
+    /// its gradient in PyTorch's order, and the sum is the same to the last bit.
     fn forward<const V: usize>(&mut self, views: [Tensor; V]) -> [Tensor; V] {
         let x = views.map(|a| match self.activation {
             Activation::Srelu => self.linear.forward_without_bias(&a),

@@ -1,7 +1,7 @@
-/// Computes without recording gradients, and records again afterwards, also when `work` panics.
+/// Runs `work` without recording gradients and turns recording on again afterwards, even when it panics.
 ///
-/// libtorch's errors (a GPU out of memory) are panics of tch. `tch::no_grad` would leave the thread without gradients
-/// after one, and the next backward pass of a halved cohort would run on a loss that has none, which ends the process.
+/// libtorch's errors (a GPU out of memory) are panics of tch. `tch::no_grad` would leave the thread not recording after
+/// one, and the next backward pass of a halved cohort would run on a loss without a graph, which ends the process.
 pub fn no_grad<T>(work: impl FnOnce() -> T) -> T {
     let _guard = tch::no_grad_guard();
     work()

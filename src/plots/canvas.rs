@@ -18,7 +18,7 @@ use super::text::Font;
 
 pub type Point = (f64, f64);
 
-/// Enlarged four times, a picture of this height takes some 600 MB while it is painted.
+/// Painting a picture of this height, enlarged four times, takes some 600 MB.
 const MAX_HEIGHT: f64 = 8000.0;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -221,7 +221,7 @@ impl Canvas {
         let backend = SVGBackend::with_string(&mut text, (large_width, large_height));
         Painter { backend, scale: f64::from(ENLARGED), bitmap: false }.paint(&self.marks)?;
 
-        // Shown at the size of the PNG; and what every element says but every viewer assumes is left out.
+        // Shown at the size of the PNG; attributes that repeat what every viewer assumes are left out.
         let enlarged = format!(r#"<svg width="{large_width}" height="{large_height}""#);
         ensure!(text.starts_with(&enlarged), "plotters wrote an unexpected SVG header");
         let shown = format!(r#"<svg width="{width}" height="{height}" stroke-linejoin="round""#);

@@ -154,7 +154,7 @@ impl Dot {
     fn draw(&self, canvas: &mut Canvas, axis: &Axis, y: f64) {
         let ink = color(self.color);
         for (i, value) in self.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
-            // Spread by the golden ratio, so that equal values show as several and the same data give the same picture.
+            // Spread by the golden ratio, so that equal values stay apart and the same data give the same picture.
             let offset = ((i as f64 * 0.618_034).fract() - 0.5) * SPREAD;
             canvas.disc((axis.pixel(*value), y + offset), 3.0, GREY);
         }

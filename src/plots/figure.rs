@@ -27,7 +27,7 @@ pub struct Figure {
     pub band: Band,
     /// A warning shown in the picture, such as that the run was cut short.
     pub watermark: Option<String>,
-    /// A remark below the panels instead of what lines and bands are.
+    /// A remark below the panels, in place of the explanation of lines and bands.
     pub note: String,
 }
 

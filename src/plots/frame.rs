@@ -11,7 +11,7 @@ const X_TICK_GAP: f64 = 14.0;
 /// Space before an axis label.
 const LABEL_GAP: f64 = 10.0;
 const Y_TICK_SPACE: f64 = 62.0;
-/// More ticks than this say nothing more on a horizontal axis.
+/// More ticks than this add nothing to a horizontal axis.
 const MAX_X_TICKS: usize = 7;
 
 /// The values an axis shows.
@@ -44,7 +44,7 @@ impl Frame {
         let y_ticks = y.ticks(((bottom - top) / Y_TICK_SPACE) as usize);
         let left = area.left + beside(&y_ticks, y_label.len());
 
-        // The last tick label reaches half its width beyond the plot; which labels there are depends on the width.
+        // The last tick label reaches half its width beyond the plot; which label that is depends on the width.
         let mut x = Axis { scale: x.scale, low: x.low, high: x.high, start: left, end: area.right - right };
         let mut x_ticks = fitting_ticks(&x);
         if let Some(last) = x_ticks.last() {
@@ -135,7 +135,7 @@ pub fn draw_y_label(canvas: &mut Canvas, lines: &[String], left: f64, center: f6
     }
 }
 
-/// As many ticks as there is room for their labels, up to a limit.
+/// As many ticks as their labels have room for, up to a limit.
 pub fn fitting_ticks(axis: &Axis) -> Vec<Tick> {
     let ends = |tick: &Tick| {
         let (center, half) = (axis.pixel(tick.value), tick_font().width(&tick.label) / 2.0);

@@ -10,8 +10,8 @@ use super::style::{AXIS_LABEL, BLACK, ColorRange, ColorScale, GREY, TICK, ink};
 use super::text::Font;
 
 const MAX_HEIGHT: f64 = 460.0;
-/// Cells are square, unless the map would fill less than this share of its room one way: then they are stretched that
-/// way, at most so much.
+/// Cells are square, unless the map would then fill less than this share of its room in one direction: it is stretched
+/// that way, at most this much.
 const MIN_SHARE: f64 = 0.4;
 const MAX_ASPECT: f64 = 3.0;
 
@@ -65,7 +65,7 @@ impl Heatmap {
     fn layout(&self, width: f64) -> Layout {
         let (rows, columns) = (self.values.len(), self.values.first().map_or(0, Vec::len));
         let bar = ColorBar::new(self.scale.resolve(self.values.iter().flatten().copied()), 0.6 * width);
-        // Labels first, to know how much width is left; those without room go once the cells are known.
+        // Labels first, to know how much width is left; those without room are dropped once the cells are known.
         let row_ticks = ticks(&self.row_ticks, rows, 0.6 * width);
         let y_label = Font::regular(AXIS_LABEL).wrap(&self.y_label, 0.6 * width);
         let left = beside(&row_ticks, y_label.len());
@@ -74,7 +74,7 @@ impl Heatmap {
         let (wide, tall) = (room / columns.max(1) as f64, room.min(MAX_HEIGHT) / rows.max(1) as f64);
         let square = wide.min(tall);
         let stretched = |room: f64| square.max((MIN_SHARE * room).min(MAX_ASPECT * square));
-        // Whole pixels are sharpest and quarters the finest a bitmap has; other sizes would make uneven cells.
+        // Whole pixels are sharpest, and quarters the finest that a bitmap has; other sizes would make uneven cells.
         let whole = |size: f64| match size {
             6.0.. => size.floor(),
             0.25.. => (size * 4.0).floor() / 4.0,
@@ -169,7 +169,8 @@ impl Cell for Heatmap {
         for (i, row) in self.values.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {
                 let (left, top) = (map.left + j as f64 * cell.0, map.top + i as f64 * cell.1);
-                // Half a pixel under the next cells, or a viewer of the SVG shows the paper between two smoothed edges.
+                // Half a pixel under the next cells; otherwise a viewer of the SVG shows the paper between two smoothed
+                // edges.
                 let (right, bottom) = ((left + cell.0 + 0.5).min(map.right), (top + cell.1 + 0.5).min(map.bottom));
                 canvas.fill(Rect::new(left, top, right, bottom), bar.range.color(*value));
             }

@@ -9,7 +9,7 @@ const SAMPLE_GAP: f64 = 12.0;
 const ENTRY_GAP: f64 = 36.0;
 const INSET: f64 = 14.0;
 
-/// What stands before a label.
+/// The sample before a label.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Key {
     Line(LineStyle),
@@ -153,8 +153,8 @@ impl Rows {
     }
 }
 
-/// Entries in the order of reading, and in how many columns, of which `fit` have room. Families of one colour share a
-/// row, or a column if they are too many for a row; others fill rows of about equal length.
+/// Entries in reading order, and the number of columns, of which `fit` have room. Families of one colour share a row,
+/// or a column if they are too many for a row; others fill rows of about equal length.
 fn arranged(entries: Vec<Broken>, fit: usize) -> (Vec<Broken>, usize) {
     let hue = |(entry, _): &Broken| match entry.key {
         Key::Line(style) => Some(style.color),

@@ -4,8 +4,9 @@
 //! [`DotsGrid`], [`SurfaceGrid`]) with one method, `draw(path)`, which writes a PNG or an SVG by the file's extension,
 //! whole or not at all. The font is embedded, so every machine draws the same picture.
 //!
-//! How it works: the plots lay themselves out on a page (`page.rs`) as a list of marks in final pixels (`canvas.rs`); only
-//! the canvas and its painter draw with plotters, into either format. What every figure looks like is decided in `style.rs`.
+//! How it works: the plots lay themselves out on a page (`page.rs`) as a list of marks in final pixels (`canvas.rs`);
+//! only the canvas and its painter draw with plotters, into either format. The look of every figure is decided in
+//! `style.rs`.
 //!
 //! ```
 //! use contrastive_landscape::plots::{Curve, Figure, Panel};

@@ -59,7 +59,7 @@ impl<B: DrawingBackend<ErrorType: 'static>> Painter<B> {
     }
 
     /// A bitmap line, segment by segment with discs at the joints: plotters' own outline of a thick line crosses itself
-    /// where a noisy curve turns sharply, and what is covered twice stays white.
+    /// where a noisy curve turns sharply, and areas covered twice stay white.
     fn stroke(&mut self, points: &[Point], width: f64, color: &RGBColor) -> Result<()> {
         let half = width / 2.0;
         for segment in points.windows(2) {
@@ -112,7 +112,7 @@ impl<B: DrawingBackend<ErrorType: 'static>> Painter<B> {
         color: &RGBColor,
         vertical: bool,
     ) -> Result<()> {
-        // In em: what plotters wants as the size, and how far below the position given it puts the baseline. Bitmaps have
+        // In em: the size that plotters wants, and how far below the given position it puts the baseline. Bitmaps have
         // it half a size below; SVGs are written with a font size of 1 / 1.24 of what was asked, 0.76 em below.
         let (size, baseline) = if self.bitmap { (Font::BITMAP_SIZE, Font::BITMAP_SIZE / 2.0) } else { (1.24, 0.76) };
         let above = baseline * font.size;

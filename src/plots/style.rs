@@ -36,7 +36,8 @@ pub const MISSING: RGBColor = RGBColor(0xcc, 0xcc, 0xcc);
 pub const WARNING: RGBColor = RGBColor(0x8a, 0x3b, 0x00);
 pub const WARNING_BACK: RGBColor = RGBColor(0xff, 0xe8, 0xc7);
 
-/// The palette of Okabe and Ito, told apart by colour-blind readers; its yellow is left out, too pale for a line on white.
+/// The palette of Okabe and Ito, which colour-blind readers can tell apart, without its yellow, too pale for a line on
+/// white.
 const PALETTE: [RGBColor; 7] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
@@ -94,7 +95,7 @@ impl LineStyle {
         Self { color, dash }
     }
 
-    /// A colour with the dash of the given place among curves of one colour; after the last dash come all again.
+    /// A colour, with the dash for this place among the curves of one colour; the dashes repeat after the last.
     pub fn dashed(color: usize, place: usize) -> Self {
         const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
         Self { color, dash: DASHES[place % DASHES.len()] }

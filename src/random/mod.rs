@@ -25,7 +25,7 @@ mod recorded;
 
 /// A source of independent random draws.
 ///
-/// Object safe: the data and initialisation code takes `&mut dyn Draws` and does not know who deals.
+/// Object safe: the data and initialisation code takes `&mut dyn Draws` and does not know which generator is behind it.
 pub trait Draws {
     /// A uniform number in `[0, 1)`, a multiple of 2^-53.
     fn uniform(&mut self) -> f64;

@@ -48,8 +48,8 @@ impl Mt19937 {
         (high << 32) | u64::from(self.next_u32())
     }
 
-    /// Passes over the next `words` words without tempering them: the state is regenerated block by block, which the
-    /// compiler vectorises.
+    /// Passes over the next `words` words without tempering them: the state is regenerated block by block, in a loop
+    /// that the compiler vectorises.
     #[inline]
     pub fn skip(&mut self, words: u64) {
         let mut end = self.next as u64 + words;
@@ -68,7 +68,7 @@ impl Mt19937 {
         self.block.iter().copied().chain([self.next as u32]).collect()
     }
 
-    /// A twister in a saved state; none if the words are not one.
+    /// A twister in a saved state; none if the words are not a state.
     pub fn restored(words: &[u32]) -> Option<Self> {
         let (&next, block) = words.split_last()?;
         let next = (next as usize <= N).then_some(next as usize)?;
@@ -79,8 +79,8 @@ impl Mt19937 {
 /// Replaces a block of state by the next one.
 ///
 /// Two loops over constant ranges in place of one with wrapped indices, and a mask in place of a branch on the low bit,
-/// so that the compiler can work on several words at a time: passing over the words that the authors draw and do not use
-/// is most of what replaying their scripts costs.
+/// so that the compiler can work on several words at a time: replaying the authors' scripts is mostly passing over
+/// words that they draw and do not use.
 #[multiversion(targets("x86_64+avx2"))]
 fn twist(block: &mut [u32; N]) {
     for i in 0..N - M {
@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn gives_the_known_values() {
-        // The C++ standard ([rand.predef]) requires the 10000th word of mt19937, default seed 5489, to be this one.
+        // The C++ standard ([rand.predef]) requires the 10000th word of mt19937, with the default seed 5489, to be this
+        // one.
         let mut twister = Mt19937::new(5489);
         assert_eq!(twister.next_u32(), 3_499_211_612);
         twister.skip(9_998);

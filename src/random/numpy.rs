@@ -14,7 +14,7 @@ use super::{Draws, cumulative};
 #[derive(Clone, Debug)]
 pub struct RandomState {
     twister: Mt19937,
-    /// The second normal number of the last pair. Only normal draws touch it: other draws in between leave it waiting.
+    /// The second normal number of the last pair. Only normal draws use it: other draws in between leave it waiting.
     spare_normal: Option<f64>,
 }
 
@@ -33,7 +33,7 @@ impl RandomState {
         [self.twister.save().as_slice(), &spare].concat()
     }
 
-    /// A generator in a saved state; none if the words are not one.
+    /// A generator in a saved state; none if the words are not a state.
     pub fn restored(words: &[u32]) -> Option<Self> {
         let (twister, &[waits, high, low]) = words.split_last_chunk()?;
         let spare = f64::from_bits(u64::from(high) << 32 | u64::from(low));
@@ -45,11 +45,11 @@ impl RandomState {
         self.twister.skip(2 * n);
     }
 
-    /// Draws a view's mask: `choice([0, 1], (p, p), p=[1 - prob_ones, prob_ones])` of the authors' `dataset/*.py`, which
-    /// then keep nothing but the diagonal.
+    /// Draws a view's mask: `choice([0, 1], (p, p), p=[1 - prob_ones, prob_ones])` of the authors' `dataset/*.py`,
+    /// which keep only its diagonal.
     ///
-    /// `diagonal(i, one)` is told the entries of the diagonal in order; the other `p * p - p` are skipped, far faster
-    /// than drawn. `prob_ones` is the authors' argument of that name, 1 minus their masking probability.
+    /// `diagonal(i, one)` is told the entries of the diagonal in order; the other `p * p - p` are skipped, which is far
+    /// faster than drawing them. `prob_ones` is the authors' argument of that name, 1 minus their masking probability.
     pub fn mask_diagonal(&mut self, p: usize, prob_ones: f64, mut diagonal: impl FnMut(usize, bool)) {
         let prob_zero = cumulative(&[1.0 - prob_ones, prob_ones])[0];
         for i in 0..p {
@@ -69,7 +69,7 @@ impl Draws for RandomState {
         ((high << 26) | low) as f64 / (1u64 << 53) as f64
     }
 
-    /// Marsaglia's polar method, the second value of a pair first.
+    /// Marsaglia's polar method, returning the second value of a pair first.
     fn normal(&mut self) -> f64 {
         if let Some(normal) = self.spare_normal.take() {
             return normal;
@@ -86,7 +86,7 @@ impl Draws for RandomState {
         }
     }
 
-    /// Masked rejection: words cut to the fewest bits that hold `n - 1`, until one is small enough. A choice of one
+    /// Masked rejection: words cut to the fewest bits that hold `n - 1`, until one is small enough. A choice among one
     /// draws nothing.
     fn below(&mut self, n: usize) -> usize {
         let max = n as u64 - 1;

@@ -10,7 +10,7 @@ pub fn few() -> Value {
     serde_json::from_str(text).expect("a readable rng.json")
 }
 
-/// Digests of arrays as large as those of real runs, by library and seed: `tests/data/make_rng_large.py` tells how.
+/// Digests of arrays as large as those of real runs, by library and seed: `tests/data/make_rng_large.py` makes them.
 pub fn large() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rng-large.json"));
     serde_json::from_str(text).expect("a readable rng-large.json")

@@ -20,7 +20,7 @@ impl Generator {
         self.twister.save()
     }
 
-    /// A generator in a saved state; none if the words are not one.
+    /// A generator in a saved state; none if the words are not a state.
     pub fn restored(words: &[u32]) -> Option<Self> {
         Some(Self { twister: Mt19937::restored(words)? })
     }
@@ -63,7 +63,8 @@ impl Generator {
     /// and the bias `(out)`, both U(-1/sqrt(in), 1/sqrt(in)), the weight drawn first.
     pub fn linear_init(&mut self, in_features: usize, out_features: usize, bias: bool) -> (Vec<f32>, Option<Vec<f32>>) {
         let fan_in = in_features as f64;
-        // `kaiming_uniform_(a=sqrt(5))` comes to 1/sqrt(fan_in) on paper, and in float64 only nearly: step by step, then.
+        // On paper `kaiming_uniform_(a=sqrt(5))` comes to 1/sqrt(fan_in), but in float64 only nearly: hence step by
+        // step.
         let gain = (2.0 / (1.0 + 5f64.sqrt() * 5f64.sqrt())).sqrt();
         let weight_bound = 3f64.sqrt() * (gain / fan_in.sqrt());
         let weight = self.symmetric_uniforms(in_features * out_features, weight_bound);

@@ -90,7 +90,7 @@ impl ExperimentRecord {
         self.runs.get(label).map_or(&[], Vec::as_slice)
     }
 
-    /// A column at a moment, for every recorded seed of a curve that has it.
+    /// A column at a moment, for every recorded seed of a curve that has a value there.
     pub fn values(&self, label: &str, column: &str, at: Moment) -> Vec<(u64, f64)> {
         let of = |run: &RecordedRun| Some((run.plan.spec.seed, run.metrics.at(column, at)?));
         self.runs(label).iter().filter_map(of).collect()

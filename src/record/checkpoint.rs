@@ -15,10 +15,10 @@ use super::{
 };
 use crate::spec::{PlannedRun, layout::StateDict};
 
-/// Layout of the file. A program that changes what a checkpoint holds counts this up.
+/// Layout of the file. A program that changes what a checkpoint holds increments this.
 const FORMAT: u32 = 2;
 
-/// Names of what is in the file beside the parameters.
+/// Names of the entries beside the parameters.
 const LOG: &str = "metrics.csv";
 const GENERATORS: &str = "generators";
 
@@ -51,9 +51,9 @@ pub struct Progress {
     pub epoch: usize,
     /// Epochs of the whole run.
     pub epochs: usize,
-    /// Seconds of training so far. What a kill undid is not in it.
+    /// Seconds of training so far, without time that a kill undid.
     pub wall_seconds: f64,
-    /// Times that the run had been taken up from a checkpoint.
+    /// Times that the run has been resumed from a checkpoint.
     pub resumed: usize,
     /// Hash of the names of the runs that were trained side by side.
     pub cohort: String,
@@ -66,7 +66,7 @@ pub struct Progress {
     sha256: String,
 }
 
-/// What of a file can be understood in every format.
+/// The part of a file that can be understood in every format.
 #[derive(Deserialize)]
 struct Origin {
     format: u32,
@@ -98,7 +98,7 @@ impl Progress {
         }
     }
 
-    /// Reads the first line of a checkpoint; none if it is not one of this format.
+    /// Reads the first line of a checkpoint; none if it is not in this format.
     pub fn peek(path: &Path) -> Option<Self> {
         let mut line = Vec::new();
         BufReader::new(File::open(path).ok()?).take(1 << 16).read_until(b'\n', &mut line).ok()?;
@@ -111,8 +111,8 @@ impl Progress {
 }
 
 impl Checkpoint {
-    /// Saves runs that are trained side by side, over their last checkpoints: each whole or not at all, and after a kill
-    /// there is one epoch of which all of them have a checkpoint.
+    /// Saves runs that are trained side by side, over their last checkpoints: each whole or not at all, and so that
+    /// after a kill there is one epoch for which all of them have a checkpoint.
     pub fn write<'a>(cohort: impl IntoIterator<Item = (Self, &'a Workspace, &'a PlannedRun)>) -> Result<()> {
         let files = cohort.into_iter().map(|(checkpoint, workspace, run)| {
             let path = workspace.checkpoint(&run.id);
@@ -132,18 +132,19 @@ impl Checkpoint {
         Ok([progress.line()?.as_bytes(), &body].concat())
     }
 
-    /// Where a run was saved, last first: nothing, one checkpoint, or two if a kill came between. What is of no use is
-    /// left out: a checkpoint of other settings, and a damaged one, of which a warning tells.
+    /// Where a run was saved, latest first: nothing, one checkpoint, or two if a kill came between. Useless ones are
+    /// left out: a checkpoint of other settings, and a damaged one, for which there is a warning.
     ///
     /// # Errors
-    /// The file cannot be read, or another version of the program wrote it: it may be worth hours, so it is left alone.
+    /// The file cannot be read, or another version of the program wrote it: it may hold hours of work, so it is left
+    /// alone.
     pub fn read(workspace: &Workspace, run: &PlannedRun) -> Result<Vec<Self>> {
         let paths = [workspace.checkpoint(&run.id), Workspace::older(&workspace.checkpoint(&run.id))];
         let read = paths.iter().filter_map(|path| Self::read_file(path, run).transpose());
         read.collect()
     }
 
-    /// Keeps the checkpoint of the epoch from which the run goes on, under its first name, and no other one.
+    /// Keeps the checkpoint of the epoch from which the run goes on, under its usual name, and no other.
     pub fn keep(workspace: &Workspace, run: &PlannedRun, epoch: usize) -> Result<()> {
         let path = workspace.checkpoint(&run.id);
         let older = Workspace::older(&path);

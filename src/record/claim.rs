@@ -14,20 +14,20 @@ use sha2::{Digest, Sha256};
 
 use super::Workspace;
 
-/// The runs of an experiment that this process has taken for itself, among all processes that share the folder.
+/// The runs of an experiment that this process has claimed, among all processes that share the folder.
 ///
-/// A claim is a lock on one byte of the experiment's `lock` file (an open-file-description lock of `fcntl`), the byte
-/// standing at a hash of the run's name. The kernel lets go of it when its owner dies, however that happens. On NFS the
-/// server keeps it: a killed process gives it back at once, a machine that vanishes when its lease runs out (NFSv4: 90
-/// seconds by default). A file of its own for each run would do the same; one file leaves nothing to clean, and
-/// needs one descriptor for a cohort of a thousand.
+/// A claim is a lock on one byte of the experiment's `lock` file (an open-file-description lock of `fcntl`); a hash of
+/// the run's name says which byte. The kernel releases it when its owner dies, however that happens. On NFS the server
+/// keeps it: a killed process gives it back at once, a machine that vanishes when its lease runs out (NFSv4: 90 seconds
+/// by default). One lock file per run would do the same, but a single file leaves nothing to clean up and needs one
+/// descriptor for a cohort of a thousand.
 #[derive(Debug)]
 pub struct Claims {
     file: File,
     path: std::path::PathBuf,
 }
 
-/// A run that is ours until this is dropped.
+/// A run that is ours until this value is dropped.
 #[derive(Debug)]
 pub struct Claim {
     claims: Arc<Claims>,
@@ -46,10 +46,11 @@ impl Claims {
 
     /// Claims a run; none if another process has it.
     ///
-    /// Claims of one `Claims` do not exclude each other: a process keeps its own threads from claiming a run twice.
+    /// Claims of one `Claims` do not exclude each other: the process itself keeps its threads from claiming a run
+    /// twice.
     ///
-    /// On a file system without locks every claim succeeds, and a warning says so: two processes may then train the same
-    /// run, which costs time and nothing else, since both write the same record and each writes it whole.
+    /// On a file system without locks every claim succeeds, with a warning: two processes may then train the same run,
+    /// which costs only time, since both write the same record and each writes it whole.
     pub fn claim(self: &Arc<Self>, run: &str) -> Result<Option<Claim>> {
         let byte = byte_of(run);
         match self.set(byte, libc::F_WRLCK) {
@@ -75,7 +76,7 @@ impl Claims {
 }
 
 impl Claim {
-    /// Whether other processes are kept out: not on a file system without locks.
+    /// Whether other processes are kept out; they are not on a file system without locks.
     pub fn is_exclusive(&self) -> bool {
         self.byte.is_some()
     }
@@ -84,13 +85,13 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if let Some(byte) = self.byte {
-            // Unlocking fails on a broken connection only, and then the server lets go by itself.
+            // Unlocking fails only on a broken connection, and then the server releases the lock by itself.
             let _ = self.claims.set(byte, libc::F_UNLCK);
         }
     }
 }
 
-/// Whether some process is training the run. Asks without taking anything.
+/// Whether some process is training the run. Asks without claiming anything.
 pub fn is_claimed(results: &Path, experiment: &str, run: &str) -> bool {
     let lock = Workspace::of(results, experiment).lock();
     OpenOptions::new().read(true).write(true).open(lock).is_ok_and(|file| is_locked(&file, run))

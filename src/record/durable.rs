@@ -1,4 +1,4 @@
-//! Files that are whole or not there, after a kill and after a power cut alike.
+//! Files that are either whole or absent, after a kill as after a power cut.
 
 use std::{
     collections::BTreeSet,
@@ -16,8 +16,8 @@ use nix::{
 };
 use tempfile::NamedTempFile;
 
-/// Up to so many files are seen onto the disk one by one, more by one call for the whole file system: that may have to
-/// wait for what others write, and each file of its own waits for the disk.
+/// Up to this many files are synced one by one, more by one call for the whole file system: that call may have to wait
+/// for what others write, whereas each file on its own waits for the disk once.
 const FEW: usize = 8;
 
 /// Writes a file under a temporary name beside it and renames it: whole or not at all.
@@ -31,8 +31,8 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes files that belong together, over older ones: after a kill there are all of the new ones or all of the older
-/// ones, each under its own name or the one that `older` gives it. The disk is waited for once for all.
+/// Writes files that belong together, over older ones: after a kill either all of the new ones are there or all of the
+/// older ones, each under its own name or the one that `older` gives it. Waits for the disk once for all.
 pub fn write_together(
     files: impl IntoIterator<Item = Result<(PathBuf, Vec<u8>)>>,
     older: impl Fn(&Path) -> PathBuf,
@@ -80,7 +80,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Sees files of one file system onto the disk.
+/// Syncs files of one file system to the disk.
 pub fn sync_files<P: AsRef<Path>>(files: &[P]) -> io::Result<()> {
     match files {
         [first, ..] if files.len() > FEW => Ok(syncfs(File::open(first)?)?),
@@ -88,8 +88,8 @@ pub fn sync_files<P: AsRef<Path>>(files: &[P]) -> io::Result<()> {
     }
 }
 
-/// Gives a folder its name. If the name is taken, the two change places in one step, and the older one is left where the
-/// newer one was.
+/// Gives a folder its name. If the name is taken, the two are exchanged in one step, and the older one ends up where
+/// the newer one was.
 pub fn place_folder(folder: &Path, name: &Path) -> io::Result<()> {
     if !name.exists() {
         return fs::rename(folder, name);
@@ -105,7 +105,7 @@ pub fn place_folder(folder: &Path, name: &Path) -> io::Result<()> {
     }
 }
 
-/// Sees the names in a folder onto the disk.
+/// Syncs the names in a folder to the disk.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

@@ -1,4 +1,4 @@
-//! What a folder of results holds: finished runs, unfinished ones, and what nobody needs any more.
+//! What a folder of results holds: finished runs, unfinished ones, and leftovers.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ pub fn recorded(results: &Path, experiment: &str) -> Result<Vec<String>> {
     folders(&results.join(experiment))
 }
 
-/// Names of the folders in a folder, in order; hidden ones are not for the user.
+/// Names of the folders in a folder, sorted; hidden ones are not for the user.
 fn folders(parent: &Path) -> Result<Vec<String>> {
     let context = || format!("cannot list the results in {}", parent.display());
     let mut names = Vec::new();
@@ -51,8 +51,8 @@ pub struct Unfinished {
     pub claimed: bool,
 }
 
-/// The runs of an experiment that have left a checkpoint, a failure or a half-written file, by name. (One that is younger
-/// than its first checkpoint has nothing but its [claim](super::is_claimed).)
+/// The runs of an experiment that have left a checkpoint, a failure or a half-written file, by name. (A run that has
+/// not reached its first checkpoint has only its [claim](super::is_claimed).)
 pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
     let workspace = Workspace::of(results, experiment);
     let lock = OpenOptions::new().read(true).write(true).open(workspace.lock()).ok();
@@ -82,7 +82,7 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
 pub enum State {
     /// Trained to its end, its record in place.
     Recorded(Box<Summary>),
-    /// Recorded, and its summary cannot be read.
+    /// Recorded, but its summary cannot be read.
     Broken,
     /// Claimed by a process that lives; how far it was when last saved.
     Running(Option<Progress>),
@@ -141,7 +141,7 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<(String, State)>> {
     Ok(runs)
 }
 
-/// Something that can be removed. While this lives, no process begins the run.
+/// Something that can be removed. While this value lives, no process begins the run.
 #[derive(Debug)]
 pub struct Leftover {
     /// The file or folder.
@@ -151,9 +151,9 @@ pub struct Leftover {
     _claim: Arc<Claim>,
 }
 
-/// What can be removed of an experiment: half-written files of killed processes, and what finished runs have left. With
-/// `checkpoints` also those of unfinished runs and notes of failures; with `broken` also records with [`faults`]. Runs that
-/// are being trained are left alone.
+/// What can be removed from an experiment: half-written files of killed processes, and what finished runs have left
+/// behind. With `checkpoints`, also the checkpoints of unfinished runs and notes of failures; with `broken`, also
+/// records with [`faults`]. Runs in training are left alone.
 pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bool) -> Result<Vec<Leftover>> {
     let workspace = Workspace::of(results, experiment);
     let entries = workspace.entries()?;
@@ -163,7 +163,7 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
     }
     workspace.create()?;
     let claims = Claims::open(&workspace)?;
-    // One claim for all that is left of a run: the first to be dropped would give up the others.
+    // One claim for everything left of a run: dropping the first of several would release the others.
     let mut ours: HashMap<String, Option<Arc<Claim>>> = HashMap::new();
     let mut claim = |run: &str| -> Result<Option<Arc<Claim>>> {
         if let Some(claim) = ours.get(run) {
@@ -189,7 +189,7 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
         found.push(Leftover { path, what: what.into(), _claim: claim });
     }
     for run in records {
-        // Looked at when it is ours: another process may be replacing it until then.
+        // Checked only once it is ours: until then another process may be replacing it.
         let Some(claim) = claim(&run)? else { continue };
         let folder = results.join(experiment).join(run);
         if let Some(fault) = faults(&folder).first() {

@@ -1,4 +1,5 @@
-//! What a sweep is made of, left beside its results so that they can be held against it without the experiment's file.
+//! What a sweep consists of, left beside its results so that they can be compared with it without the experiment's
+//! file.
 
 use std::{fs, path::Path};
 

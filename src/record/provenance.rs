@@ -14,7 +14,7 @@ pub struct Provenance {
     pub engine: String,
     /// `cpu`, or `cuda:0` by number.
     pub device: String,
-    /// Name of the processor, and its widest vector instructions: both engines take what it has, and round accordingly.
+    /// Name of the processor, and its widest vector instructions: both engines use what it has, and round accordingly.
     #[serde(default)]
     pub processor: String,
     /// The card, its driver and the precision of its products, where the device is a GPU.
@@ -54,8 +54,8 @@ impl Provenance {
         }
     }
 
-    /// Whether both compute the same last digits, as far as can be told: another commit of the same sources does, as does
-    /// another card of one kind.
+    /// Whether both compute the same last digits, as far as can be told: another commit with the same sources does, as
+    /// does another card of the same kind.
     pub fn computes_like(&self, other: &Self) -> bool {
         let kind = |device: &'_ str| device.split(':').next().unwrap_or_default().to_string();
         let card = |p: &Self| p.gpu.as_ref().map(|gpu| (gpu.name.clone(), gpu.tf32));
@@ -64,7 +64,7 @@ impl Provenance {
         decides(self) == decides(other) && card(self) == card(other)
     }
 
-    /// Whether the sources were those of this program. Older records, which do not say, are taken by their commit.
+    /// Whether the sources were those of this program. Older records do not say, and are judged by their commit.
     pub fn is_of_this_code(&self) -> bool {
         let here = Self::here(&self.engine, Device::Cpu);
         match self.sources.as_str() {

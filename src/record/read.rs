@@ -90,7 +90,7 @@ pub struct RunRecord {
     pub state: StateDict,
 }
 
-/// Reads what a run came to.
+/// Reads the outcome of a run.
 ///
 /// # Errors
 /// A file cannot be read, or is not as it was written.

@@ -83,8 +83,8 @@ impl Log {
     }
 }
 
-/// Whether a loss or a norm is not finite. Either can be so without the other: a loss is that of the step before, and a
-/// weight may reach a loss through what bounds it.
+/// Whether a loss or a norm is not finite. Either can happen without the other: the loss belongs to the step before,
+/// and a weight may reach the loss only through something that bounds it.
 fn has_diverged(cells: &Cells) -> bool {
     let tells = |name: &str| matches!(name, "loss" | "loss_mean") || name.ends_with("_norm");
     cells.iter().any(|(column, cell)| tells(column.key) && cell.is_some_and(|value| !value.is_finite()))

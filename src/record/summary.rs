@@ -25,14 +25,14 @@ pub struct Summary {
     pub diverged_at: Option<usize>,
     /// The last row of `metrics.csv`, empty cells left out.
     pub r#final: IndexMap<String, f64>,
-    /// Seconds that the run's cohort took, over all its processes. What a kill undid is not counted.
+    /// Seconds that the run's cohort took, over all its processes, without time that a kill undid.
     pub wall_seconds: f64,
     /// Runs trained side by side, at the end.
     pub runs_in_cohort: usize,
-    /// Times that the run was taken up from a checkpoint.
+    /// Times that the run was resumed from a checkpoint.
     #[serde(default)]
     pub resumed: usize,
-    /// Hash of the parameters that it was told to start from, if it was.
+    /// Hash of the parameters that it was told to start from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
     /// Hashes of the other files.
@@ -41,7 +41,7 @@ pub struct Summary {
     /// Where and with what its last epochs were computed.
     #[serde(flatten)]
     pub provenance: Provenance,
-    /// Where and with what earlier epochs were computed, where that was another engine, kind of device, processor, libtorch or
+    /// Where and with what earlier epochs were computed, if by another engine, kind of device, processor, libtorch or
     /// program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Provenance>,
@@ -66,7 +66,7 @@ impl Summary {
 
     fn parse(text: &str) -> Result<Self> {
         let summary: Self = serde_json::from_str(text)?;
-        // One flipped bit in a key must not make it one that nobody looks at.
+        // One flipped bit in a key must not turn it into one that nobody looks at.
         let (written, known): (serde_json::Value, _) = (serde_json::from_str(text)?, serde_json::to_value(&summary)?);
         let mut keys = written.as_object().into_iter().flat_map(|object| object.keys());
         if let Some(key) = keys.find(|key| known.get(key.as_str()).is_none()) {

@@ -1,6 +1,6 @@
 //! State dicts that `torch.save` wrote (`.pt`, `.pth`): a zip of a pickle, `data.pkl`, and one raw file for each storage.
 //!
-//! The pickle is read, not executed: it can name tensors and dictionaries, and whatever else it asks Python to build
+//! The pickle is read, not executed: it can name tensors and dictionaries; anything else that it asks Python to build
 //! becomes an object that holds nothing.
 
 use std::{collections::HashMap, fs::File, io::Read, path::Path};
@@ -85,7 +85,7 @@ fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec
     bytes.chunks_exact(N).map(|chunk| number(chunk.try_into().expect("chunks of N bytes"))).collect()
 }
 
-/// What a pickle builds; children are indices of [`Pickle::objects`], so that sharing and cycles cost nothing.
+/// What a pickle builds. Children are indices of [`Pickle::objects`], so that sharing and cycles cost nothing.
 #[derive(Clone, Debug)]
 enum Object {
     /// `None`, truth values, lists, and everything that plays no part in a state dict.
@@ -100,7 +100,7 @@ enum Object {
     Tensor(SavedTensor),
 }
 
-/// The objects of a pickle; the last one on its stack is what was saved.
+/// The objects of a pickle; the last one on its stack is the one that was saved.
 #[derive(Default)]
 struct Pickle {
     objects: Vec<Object>,
@@ -241,7 +241,7 @@ impl Pickle {
         Ok(())
     }
 
-    /// A call of a function: what makes dictionaries and tensors is understood.
+    /// A function call: those that make dictionaries and tensors are understood.
     fn call(&mut self) -> Result<()> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let name = match &self.objects[function] {

@@ -34,7 +34,7 @@ pub enum Entry {
     Checkpoint(String),
     /// `<run>.failed`: why a run could not be finished.
     Failure(String),
-    /// A large run that has been begun and not been saved yet.
+    /// A large run that has been begun but not saved yet.
     Begun(String),
     /// Being written by the process that trains the run, or left by one that was killed.
     Temporary(String),
@@ -96,7 +96,7 @@ impl Workspace {
         self.folder.join(format!("{run}{CHECKPOINT}"))
     }
 
-    /// Where a checkpoint is put aside.
+    /// Where an older checkpoint is put aside.
     pub fn older(checkpoint: &Path) -> PathBuf {
         checkpoint.with_extension(&OLDER[1..])
     }
@@ -183,15 +183,16 @@ impl Workspace {
         Ok(entries)
     }
 
-    /// Declares the records in a folder of [`Self::temporary`] finished, all in one step, and says where they are now.
+    /// Declares the records in a folder of [`Self::temporary`] finished, all in one step, and returns where they are
+    /// now.
     pub fn commit(&self, batch: tempfile::TempDir) -> io::Result<PathBuf> {
         let finished = batch.path().with_extension(&FINISHED[1..]);
         fs::rename(batch.path(), &finished)?;
         Ok(finished)
     }
 
-    /// Removes what a run left here, and puts its finished record in its place. In this order: after a kill in between,
-    /// the record is still found here.
+    /// Removes what a run left here, then puts its finished record in place. In this order, a kill in between leaves
+    /// the record here to be found.
     pub fn place(&self, record: &Path) -> Result<()> {
         let (Some(experiment), Some(run)) = (self.folder.parent(), record.file_name()) else { return Ok(()) };
         self.forget_checkpoint(&run.to_string_lossy())?;
@@ -200,8 +201,8 @@ impl Workspace {
         Ok(durable::place_folder(record, &experiment.join(run))?)
     }
 
-    /// Does what killed processes left undone: puts finished records in their places and removes what is half written.
-    /// What a living process is writing belongs to a run that it has claimed, and stays.
+    /// Completes what killed processes left undone: puts finished records in their places and removes half-written
+    /// files. Whatever a living process is writing belongs to a run that it has claimed, and stays.
     pub fn settle(&self) -> Result<()> {
         let mut left = self.entries()?;
         left.retain(|(entry, _)| matches!(entry, Entry::Temporary(_) | Entry::Finished(_)));

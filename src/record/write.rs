@@ -18,7 +18,7 @@ use crate::{
     spec::{PlannedRun, layout::StateDict},
 };
 
-/// What a run that has been trained to its end leaves.
+/// The outcome of a run that has been trained to its end.
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// The rows of `metrics.csv`.
@@ -31,36 +31,36 @@ pub struct Finished {
     pub runs_in_cohort: usize,
     /// Times that it was taken up from a checkpoint.
     pub resumed: usize,
-    /// Where and with what its last epochs were computed.
+    /// The same of earlier epochs, where it differs.
     pub provenance: Provenance,
     /// Of earlier epochs, where it was another.
     pub earlier: Vec<Provenance>,
 }
 
 impl Finished {
-    /// First measured epoch with a loss or weights that are not finite. The last step may have done it to weights whose
-    /// norm no row holds.
+    /// First measured epoch with a loss or weights that are not finite. The last step may have overflowed weights whose
+    /// norm is in no row.
     pub fn diverged_at(&self) -> Option<usize> {
         let is_finite = self.state.values().flatten().all(|value| value.is_finite());
         self.log.diverged_at().or_else(|| self.log.epoch().filter(|_| !is_finite))
     }
 }
 
-/// Writes a finished run, whole or not at all. A folder that is there already is replaced. What the run left in the
+/// Writes a finished run, whole or not at all, replacing any folder that is already there. What the run left in the
 /// [`Workspace`] is removed.
 pub fn write_run(results: &Path, run: &PlannedRun, finished: &Finished) -> Result<PathBuf> {
     write_runs(results, &run.experiment, &[(run, finished)]).remove(0)?;
     Ok(run_folder(results, run))
 }
 
-/// Writes finished runs of an experiment as [`write_run`] does, and answers for each. The disk is waited for once for
-/// all, and a kill leaves all of them recorded (by the next start, if need be: see [`Workspace::settle`]) or none: runs
-/// that were trained side by side stay together.
+/// Writes finished runs of an experiment as [`write_run`] does, with one answer for each. Waits for the disk once for
+/// all, and a kill leaves either all of them recorded (by the next start, if need be: see [`Workspace::settle`]) or
+/// none: runs that were trained side by side stay together.
 pub fn write_runs(results: &Path, experiment: &str, runs: &[(&PlannedRun, &Finished)]) -> Vec<Result<()>> {
     let workspace = Workspace::of(results, experiment);
     let Some((first, _)) = runs.first() else { return Vec::new() };
     let named = |run: &PlannedRun| format!("cannot write the run {}", run_folder(results, run).display());
-    // What fails for all is said of each.
+    // An error that affects all is reported for each.
     let each = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
     let batch = match workspace.temporary(&first.id) {
         Ok(batch) => batch,

@@ -10,7 +10,7 @@ use crate::{
     record::{ExperimentRecord, Metrics, RecordedRun},
 };
 
-/// The measures of a chart, the one shown first first.
+/// The measures of a chart; the first is shown first.
 pub const MEASURES: [&str; 4] = ["min_cosine", "median_cosine", "max_cosine", "loss_mean"];
 
 /// The measure whose seeds are drawn one by one.
@@ -23,7 +23,7 @@ const RIGHT: f64 = 598.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 300.0;
 
-/// Points of a curve: more than the eye tells apart at this width would only make the page heavy.
+/// Points of a curve: more than the eye can tell apart at this width would only make the page heavy.
 const POINTS: usize = 48;
 
 /// One curve of one measure.
@@ -37,7 +37,7 @@ struct Curve {
     std: Vec<f64>,
 }
 
-/// What hovering shows: epochs, and for each measure the means of each curve.
+/// Shown when hovering: epochs, and for each measure the means of each curve.
 #[derive(serde::Serialize)]
 struct Hover<'a> {
     left: f64,
@@ -94,7 +94,7 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
     })
 }
 
-/// What a run has in a column that has found the span alone, if that is known and the same for all curves.
+/// The value of a column for a run that has found only the span, if it is known and the same for all curves.
 fn chance_level(entry: &ExperimentRecord, measure: &str) -> Option<f64> {
     let shapes = || entry.curves.iter().map(|run| (run.spec.model.m, run.spec.data.d));
     let (neurons, atoms) = shapes().next()?;

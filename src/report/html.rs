@@ -118,7 +118,7 @@ fn verdicts(report: &Report, protocols: &[&str]) -> Markup {
     }
 }
 
-/// A row for each figure, a mark for each of its claims.
+/// A row for each figure, with a mark for each of its claims.
 fn glance(report: &Report, protocols: &[&str]) -> Markup {
     html! {
         table.glance {

@@ -52,7 +52,7 @@ fn dots_panel(panel: &Dots, low: f64, high: f64) -> Markup {
     }
 }
 
-/// Every panel of a map, its numbers in its cells.
+/// Every panel of a map, with numbers in its cells.
 pub fn maps(grid: &HeatmapGrid) -> Markup {
     html! { div.maps { @for panel in &grid.panels { (map(panel)) } } }
 }

@@ -62,7 +62,7 @@ impl Report {
         Ok(report)
     }
 
-    /// The protocols that occur, that of the paper's text first.
+    /// The protocols that occur, with that of the paper's text first.
     pub fn protocols(&self) -> Vec<&str> {
         let mut protocols: Vec<&str> = Vec::new();
         for variant in self.figures.iter().flat_map(|figure| &figure.variants) {

@@ -12,7 +12,7 @@ use crate::{spec::PlannedRun, train};
 pub struct Group<'a> {
     pub engine: Chosen,
     pub runs: Vec<&'a PlannedRun>,
-    /// Nothing else is trained beside them.
+    /// Nothing else is trained at the same time.
     pub alone: bool,
 }
 
@@ -23,12 +23,12 @@ impl Group<'_> {
     }
 }
 
-/// Puts those of the runs that are to do into groups that fit together, the costliest first so that no worker ends long
-/// after the others.
+/// Groups the runs that are to do by what fits together, the costliest first so that no worker ends long after the
+/// others.
 ///
-/// libtorch rounds a run alone and a run beside others differently, in the last digit. On a CPU, each run is therefore
-/// trained alone, unless cohorts are asked for; a GPU needs large ones. They are made of all runs (on a CPU, of an
-/// experiment) before what is done is left out, so that a sweep that is started again trains what is left in the same cohorts.
+/// libtorch rounds a run alone and a run beside others differently in the last digit. On a CPU, each run is therefore
+/// trained alone, unless cohorts are asked for; a GPU needs large ones. They are formed from all runs (on a CPU, of an
+/// experiment) before finished ones are left out, so that a restarted sweep trains the rest in the same cohorts.
 pub fn group<'a>(
     runs: &[&'a PlannedRun],
     is_todo: impl Fn(&PlannedRun) -> bool,
@@ -53,7 +53,7 @@ pub fn group<'a>(
     Ok(groups)
 }
 
-/// Runs of a cohort, of `runs` that fit together, where `--cohort` does not say.
+/// Size of a cohort, for `runs` that fit together, where `--cohort` does not say.
 fn default_limit(device: Device, runs: &[&PlannedRun]) -> usize {
     match device {
         Device::Cpu => 1,

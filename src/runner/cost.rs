@@ -1,4 +1,4 @@
-//! How much work a run is, for progress, balanced shards and shares of a sweep.
+//! How much work a run is: for progress, balanced shards and shares of a sweep.
 
 use crate::{
     fused::FusedEngine,
@@ -7,9 +7,10 @@ use crate::{
 
 /// Estimated seconds of a whole run on one CPU core.
 ///
-/// A sum of what a step does, with the time of each part fitted to 20 settings of the fused engine on one core (of an AMD
-/// EPYC with AVX-512): 11% off at most, while the settings differ by a factor of 34. Another machine is faster or slower as a
-/// whole, which shares do not notice. Only sums and products of exact numbers are taken, so every machine computes the same.
+/// A sum over the parts of a step, with the time of each fitted to 20 settings of the fused engine on one core (of an
+/// AMD EPYC with AVX-512): off by 11% at most, over settings whose times span a factor of 34. Another machine is faster
+/// or slower as a whole, which does not affect shares. Only sums and products of exact numbers are taken, so every
+/// machine computes the same.
 pub fn work(spec: &RunSpec) -> f64 {
     let epoch = train_nanoseconds(spec) + measure_nanoseconds(spec);
     spec.train.epochs as f64 * epoch * 1e-9
@@ -20,7 +21,7 @@ pub fn work_units(spec: &RunSpec) -> u64 {
     (work(spec) * 1e6) as u64
 }
 
-/// Estimated seconds of whole runs on so many CPU cores: of all of them together, and of the longest.
+/// Estimated seconds of whole runs on this many CPU cores: of all of them together, and of the longest.
 pub fn on_cores<'a>(specs: impl Iterator<Item = &'a RunSpec>, cores: usize) -> f64 {
     let (sum, longest) = specs.map(work).fold((0.0, 0.0), |(sum, longest), work| (sum + work, work.max(longest)));
     (sum / cores as f64).max(longest)
@@ -29,7 +30,7 @@ pub fn on_cores<'a>(specs: impl Iterator<Item = &'a RunSpec>, cores: usize) -> f
 /// Estimated seconds of a cohort on a GPU: a step takes the time in which the host starts its kernels or, in large cohorts,
 /// the time in which their numbers pass through the GPU's memory.
 ///
-/// On paper, for a card like the H100, from the launches and the bytes of a step; nothing of this was measured on a GPU.
+/// On paper, for a card like the H100, from the launches and the bytes of a step; none of this was measured on a GPU.
 pub fn on_gpu<'a>(specs: impl Iterator<Item = &'a RunSpec>) -> f64 {
     let of = |spec: &RunSpec| {
         let epochs = spec.train.epochs as f64;
@@ -46,7 +47,7 @@ const LAUNCHES: f64 = 1e-3;
 /// Cores of the kind that [`work`] counts in, whose fused engine does the steps of a large cohort in the same time.
 const CORES: f64 = 25.0;
 
-/// Autograd's time over the fused engine's, where that does not apply.
+/// Autograd's time relative to the fused engine's, where the latter does not apply.
 const AUTOGRAD: f64 = 7.0;
 
 /// Nanoseconds of an epoch's steps.
@@ -61,7 +62,8 @@ fn fused_nanoseconds(spec: &RunSpec) -> f64 {
     let rows = spec.samples_per_epoch() as f64 * pairs;
     let steps = spec.batch_count() as f64;
     let layers = spec.model.layers as f64;
-    // Multiply-adds count as two; a branch that learns is gone through forwards and backwards, in SimCLR and SimSiam both.
+    // A multiply-add counts as two; a branch that learns is passed forwards and backwards, in SimCLR and SimSiam both
+    // branches are.
     let (first, deeper, head) = match spec.model.family {
         Family::NonContrastive => (6.0, 8.0, 6.0),
         Family::Contrastive | Family::SimSiam => (8.0, 12.0, 12.0),
@@ -99,8 +101,8 @@ mod tests {
     use super::*;
     use crate::spec::resolve;
 
-    /// A few runs take sixteen cores less time than a GPU, whose launches are the same for one run as for many; a thousand runs,
-    /// or double precision, take a GPU less.
+    /// A few runs take sixteen cores less time than a GPU, whose launches are the same for one run as for many; a GPU
+    /// needs less time for a thousand runs, or for double precision.
     #[test]
     fn a_gpu_is_for_many_runs() {
         let spec = |text: &str| resolve(&[&serde_yaml::from_str(text).unwrap()]).unwrap();

@@ -47,8 +47,8 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device asked for; none where that is to be found out. Asking for a CUDA device that is not there is an error, never
-    /// a silent fall-back.
+    /// The device asked for; none where it is still to be chosen. Asking for a CUDA device that is not there is an
+    /// error, never a silent fall-back.
     pub fn resolve(self) -> Result<Option<Device>> {
         match self {
             Self::Auto => Ok(None),
@@ -70,7 +70,7 @@ pub fn usable(number: usize) -> Result<(), String> {
     device::has_kernels(number)
 }
 
-/// What narrows the devices down, for messages: CUDA shows a process the devices that `CUDA_VISIBLE_DEVICES` lists, and
+/// What limits the devices, for messages: CUDA shows a process only the devices that `CUDA_VISIBLE_DEVICES` lists, and
 /// numbers those from 0.
 fn visible_devices() -> String {
     std::env::var("CUDA_VISIBLE_DEVICES").map_or(String::new(), |list| format!(" (CUDA_VISIBLE_DEVICES={list})"))

@@ -1,9 +1,9 @@
 //! What becomes of runs when something goes wrong.
 //!
-//! A cohort that cannot be trained (a panic, libtorch's errors among them, a GPU whose memory is full) is halved, and each
-//! half goes on from its last checkpoints: a GPU's memory so finds the size that fits, and one run that fails is alone in
-//! the end. What one run cannot do is its failure, noted beside its checkpoint, and the sweep goes on. Two things end it: a
-//! disk that takes nothing more, since no further run could be recorded, and a GPU that computes nothing more, since every
+//! A cohort that cannot be trained (a panic, which libtorch's errors are too, or a full GPU) is halved, and each half
+//! goes on from its last checkpoints. Halving finds the size that fits a GPU's memory, and leaves a faulty run by
+//! itself in the end. A run that fails alone is noted beside its checkpoint, and the sweep goes on. Two things end the
+//! sweep: a full disk, since no further run could be recorded, and a GPU that has stopped computing, since every
 //! further run would fail.
 
 use std::{
@@ -17,20 +17,20 @@ use anyhow::{Error, Result, anyhow};
 use super::{engine::Chosen, queue::Held, recording::Done, sweep::Sweep};
 use crate::spec::PlannedRun;
 
-/// Does what may panic; a panic becomes an error.
+/// Does work that may panic; a panic becomes an error.
 pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(anyhow!("the run panicked: {}", message(&*panic))))
 }
 
-/// What a panic says, in one line.
+/// The message of a panic, in one line.
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     text.and_then(|text| text.lines().next()).unwrap_or("no message")
 }
 
 impl Sweep<'_> {
-    /// Trains the halves of a cohort that could not be trained; alone, a run has failed. If the device is to blame, no run
-    /// is.
+    /// Trains the halves of a cohort that could not be trained. A run that is already alone has failed, unless the
+    /// device is to blame.
     pub fn separate<'a>(&self, engine: Chosen, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
         if let Some(reason) = self.device_fault() {
             log::info!("{} runs stop in the middle: {error:#}", runs.len());
@@ -59,7 +59,7 @@ impl Sweep<'_> {
         self.note_failure(run, error);
     }
 
-    /// A run has been trained and cannot be recorded.
+    /// A run has been trained but cannot be recorded.
     pub fn fail_to_record(&self, run: &PlannedRun, error: Error) {
         let advice = "the same command goes on from the last checkpoint";
         if is_full(&error) {

@@ -5,17 +5,17 @@ use crate::{
     spec::{Dtype, RunSpec},
 };
 
-/// Beyond this, more runs keep a GPU no busier: their memory's traffic outlasts the time that launches take.
+/// Beyond this, more runs do not keep a GPU any busier: memory traffic takes longer than the launches.
 const MOST: usize = 512;
 
 /// Share of the memory that a cohort may take; libtorch's allocator needs room to cut from.
 const SHARE: f64 = 0.7;
 
-/// Runs like `spec` to train side by side on a CUDA device.
+/// How many runs like `spec` to train side by side on a CUDA device.
 ///
-/// By all its memory, not by what is free: libtorch rounds cohorts of different sizes differently, and the same command gives
-/// the same digits whatever else the device is doing. A cohort that is too large all the same is split when the device runs
-/// out of memory.
+/// Judged by all its memory, not by what is free: libtorch rounds cohorts of different sizes differently, and the same
+/// command must give the same digits whatever else the device is doing. A cohort that turns out too large is split when
+/// the device runs out of memory.
 pub fn cohort_limit(spec: &RunSpec, device: usize) -> usize {
     device::gpu(device).map_or(MOST, |gpu| runs_in(gpu.memory as f64, spec))
 }
@@ -33,8 +33,8 @@ fn bytes(spec: &RunSpec) -> f64 {
     let (n, p, m) = (spec.data.samples as f64, spec.data.p as f64, spec.model.m as f64);
     let pairs = spec.train.batch_size.min(spec.data.samples) * spec.views.pairs;
     let b = pairs as f64;
-    // Samples; masks as int64 bits before they are numbers; what autograd keeps of a layer (linear map, batch norm,
-    // activation and their gradients) for each view; weights and gradients.
+    // Samples; masks, which are int64 bits before they are numbers; what autograd keeps of a layer (linear map, batch
+    // norm, activation and their gradients) for each view; weights and gradients.
     let layers = spec.model.layers as f64 + 2.0;
     let mut values =
         n * p + 2.0 * b * (3.0 * p + 64.0 * 8.0 / size) + layers * (2.0 * 8.0 * b * m + 4.0 * m * m.max(p));

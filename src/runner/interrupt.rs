@@ -1,4 +1,4 @@
-//! Signals that ask a sweep to save what it is at and to stop.
+//! Signals that ask a sweep to save its work and stop.
 
 use std::{
     fmt,
@@ -15,12 +15,12 @@ use signal_hook::{
     flag,
 };
 
-/// Asks a sweep to save what it is at and to stop, from another thread or from a signal.
+/// Asks a sweep to save its work and stop, from another thread or from a signal.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Asks; who trains sees it at the end of an epoch.
+    /// Asks; the workers notice at the end of an epoch.
     pub fn ask(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -31,9 +31,10 @@ impl Interrupt {
     }
 }
 
-/// While this lives, SIGTERM, SIGINT, SIGUSR1, SIGHUP and SIGXCPU ask the sweep to stop. A further SIGINT, from somebody who does not want
-/// to wait, ends the program at once; further ones of the others, which schedulers send several of, change nothing. Signals that were ignored when the program started stay so.
-/// Afterwards each ends the program, as it does by default.
+/// While this value lives, SIGTERM, SIGINT, SIGUSR1, SIGHUP and SIGXCPU ask the sweep to stop. A second SIGINT, from
+/// someone who does not want to wait, ends the program at once; repeats of the others, which schedulers send, change
+/// nothing. Signals that were ignored when the program started stay ignored. Afterwards each signal ends the program,
+/// as it does by default.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Interrupt,
@@ -65,7 +66,7 @@ impl Signals {
         Ok(Self { interrupt: interrupt.clone(), idle: Arc::clone(idle) })
     }
 
-    /// What a signal asks by.
+    /// The handle through which signals ask.
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
     }
@@ -78,10 +79,10 @@ impl Drop for Signals {
     }
 }
 
-/// Whether this process was started with the signal switched off, as `nohup` does with SIGHUP.
+/// Whether this process was started with the signal ignored, as `nohup` does with SIGHUP.
 fn is_ignored(signal: i32) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: asks for the signal's present action, which is written to a local; all zeros are a valid one.
+    // SAFETY: asks for the signal's present action, which is written to a local; all zeros is a valid value of it.
     unsafe {
         libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
@@ -91,7 +92,7 @@ fn is_ignored(signal: i32) -> bool {
 /// A sweep was asked to stop and did. The program exits with [`Interrupted::EXIT_CODE`].
 #[derive(Debug)]
 pub struct Interrupted {
-    /// Runs saved in the middle.
+    /// Runs saved midway.
     pub saved: usize,
     /// Runs not begun.
     pub left: usize,

@@ -1,5 +1,5 @@
-//! How much memory runs take on this machine, and how much there is: a run that is too large must not end the process, and
-//! with it all the others.
+//! How much memory runs take on this machine, and how much there is: a run that is too large must not end the process,
+//! and all other runs with it.
 
 use std::{
     fs,
@@ -15,21 +15,21 @@ use crate::spec::{Dtype, Predictor, Projector, RunSpec, layout::Layout};
 /// Runs that take this share of the memory or more are watched: see [`Memory::is_large`].
 const LARGE: f64 = 0.125;
 
-/// Memory, shared by the workers of a sweep: each takes what its cohort needs, and waits until there is so much.
+/// Memory, shared by the workers of a sweep: each takes what its cohort needs, waiting until that much is free.
 pub struct Memory {
     budget: f64,
     used: Mutex<f64>,
     freed: Condvar,
 }
 
-/// Memory that is taken until this is dropped.
+/// Memory that is held until this value is dropped.
 pub struct Taken<'a> {
     memory: &'a Memory,
     bytes: f64,
 }
 
 impl Memory {
-    /// All that this process may take now.
+    /// Everything that this process may take now.
     pub fn here() -> Self {
         Self::of(available())
     }
@@ -43,12 +43,13 @@ impl Memory {
         self.budget
     }
 
-    /// Whether a run of this size may be what ended a process that began it: the estimate is one, and others take memory too.
+    /// Whether a run of this size may be what ended a process that began it: the estimate is only an estimate, and
+    /// others take memory too.
     pub fn is_large(&self, bytes: f64) -> bool {
         bytes >= LARGE * self.budget
     }
 
-    /// Takes memory, when there is so much; all of it if more is asked for.
+    /// Takes memory once that much is free; all of it if more is asked for.
     pub fn take(&self, bytes: f64) -> Taken<'_> {
         let bytes = bytes.min(self.budget);
         let mut used = super::lock(&self.used);
@@ -69,8 +70,8 @@ impl Drop for Taken<'_> {
 
 /// Estimated memory of a run on the CPU at its peak, in bytes.
 ///
-/// What samples, parameters, a batch and the loss's table of similarities take, fitted to the peak of 40 runs of both
-/// engines, each with one of them large: less than half off.
+/// The size of samples, parameters, a batch and the loss's table of similarities, fitted to the peaks of 40 runs of
+/// both engines, each with one of them large: off by less than half.
 pub fn bytes(spec: &RunSpec, engine: Chosen) -> f64 {
     let (n, p, d, m) = (spec.data.samples as f64, spec.data.p as f64, spec.data.d as f64, spec.model.m as f64);
     let pairs = spec.train.batch_size * spec.views.pairs;
@@ -82,7 +83,7 @@ pub fn bytes(spec: &RunSpec, engine: Chosen) -> f64 {
     );
     let layers = spec.model.layers as f64 + heads;
     let of_loss = spec.loss.work(pairs, spec.model.m);
-    // Data are drawn in double precision, and scalar products of a fused loss stored once for both.
+    // Data are drawn in double precision, and scalar products of a fused loss stored once for both views.
     let shared = 8.0 * n * d + 8.0 * p * d;
     match engine {
         Chosen::Fused => {
@@ -109,7 +110,7 @@ fn available() -> f64 {
     free.min(free_in_groups()).min(free_address_space())
 }
 
-/// Of version 2 of the control groups, those that hold this process, from the innermost out.
+/// The control groups (version 2) that hold this process, from the innermost out.
 fn free_in_groups() -> f64 {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let group = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");

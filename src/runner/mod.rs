@@ -1,8 +1,8 @@
 //! Running many runs: which are still to do, how they are grouped, on which device, and what the user sees meanwhile.
 //!
-//! A [`run`] of a sweep hands groups of runs (`cohorts`) through a `queue`, on which other processes in the same folder
-//! look too, to its workers; each trains a cohort (`training`), saves it now and then, and records what is finished.
-//! `faults` says what happens when something goes wrong, `interrupt` what a signal does.
+//! [`run`] divides a sweep into groups of runs (`cohorts`) and puts them into a `queue`, which takes account of other
+//! processes in the same folder. Each worker takes a group, trains it as a cohort (`training`), saves it now and then,
+//! and records finished runs. `faults` handles what goes wrong, `interrupt` signals.
 
 mod auto;
 mod cohorts;

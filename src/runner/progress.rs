@@ -68,7 +68,7 @@ enum Shown {
 
 struct State {
     done: f64,
-    /// Of `done`, what was done before this sweep or by others.
+    /// The part of `done` that was done before this sweep or by others.
     found: f64,
     finished: usize,
     failed: usize,
@@ -167,7 +167,7 @@ impl Progress {
         self.print(json!({ "event": "failed", "run": run, "error": error }));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn close(&self) {
         if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
@@ -190,7 +190,7 @@ impl Progress {
         if self.total > 0.0 { (state.done / self.total).clamp(0.0, 1.0) } else { 1.0 }
     }
 
-    /// Time left, once enough has been seen to tell.
+    /// Time left, once enough work has been done to tell.
     fn left(&self, state: &State) -> Option<Duration> {
         let elapsed = self.start.elapsed();
         let (here, left) = (state.done - state.found, (self.total - state.done).max(0.0));

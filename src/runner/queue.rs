@@ -1,4 +1,4 @@
-//! What is still to do, shared with the other workers of this process and with other processes in the same folder.
+//! The runs still to do, shared with the other workers of this process and with other processes in the same folder.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,14 +17,15 @@ use crate::{
     spec::PlannedRun,
 };
 
-/// How often a worker that has nothing else to do looks after the runs that other processes hold.
+/// How often an idle worker checks on the runs that other processes hold.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a worker is to do next.
 #[derive(Debug)]
 pub enum Next<'a> {
     Train(Work<'a>),
-    /// Other processes hold all that is left: [wait](Queue::wait) until they have recorded it, or have died, and ask again.
+    /// Other processes hold everything that is left: [wait](Queue::wait) until they have recorded it or died, and ask
+    /// again.
     Wait,
     /// Nothing is left, or the sweep is to stop.
     End,
@@ -37,12 +38,12 @@ pub struct Held<'a> {
     _claim: Claim,
 }
 
-/// What a worker gets of the queue.
+/// What a worker gets from the queue.
 #[derive(Debug)]
 pub struct Work<'a> {
     pub engine: Chosen,
     pub runs: Vec<Held<'a>>,
-    /// Nothing else is trained beside them.
+    /// Nothing else is trained at the same time.
     pub alone: bool,
     /// Runs that another process has recorded meanwhile.
     pub recorded: Vec<&'a PlannedRun>,
@@ -62,7 +63,7 @@ pub struct Queue<'a> {
     interrupt: Interrupt,
     closed: AtomicBool,
     force: bool,
-    /// Failures that were noted before, by the runs' names.
+    /// Failures noted earlier, by the runs' names.
     past_failures: HashMap<String, FailureNote>,
 }
 
@@ -119,7 +120,7 @@ impl<'a> Queue<'a> {
         super::lock(&self.waiting).extend(held);
     }
 
-    /// Gives runs back, to be handed out after all that waits.
+    /// Gives runs back, to be handed out after everything that waits.
     pub fn give_back(&self, group: Group<'a>) {
         super::lock(&self.waiting).push_back(group);
     }
@@ -135,8 +136,8 @@ impl<'a> Queue<'a> {
         count(&mut super::lock(&self.waiting).iter()) + count(&mut super::lock(&self.elsewhere).iter())
     }
 
-    /// Claims the runs of a group up to the first that another process holds; the rest is left for later. Processes that
-    /// go through the same sweep so take whole cohorts from each other, and do not share each of them.
+    /// Claims the runs of a group up to the first that another process holds; the rest is left for later. Processes
+    /// that work through the same sweep thus take whole cohorts instead of splitting each of them.
     fn claim(&self, group: Group<'a>) -> Work<'a> {
         let Group { engine, runs, alone } = group;
         let mut work = Work { engine, runs: vec![], alone, recorded: vec![], failed: vec![], blocked: vec![] };
@@ -166,12 +167,12 @@ impl<'a> Queue<'a> {
 }
 
 impl Held<'_> {
-    /// Whether the run has a checkpoint, whatever that is worth.
+    /// Whether the run has a checkpoint, valid or not.
     pub fn is_saved(&self, results: &std::path::Path) -> bool {
         Workspace::of(results, &self.run.experiment).checkpoint(&self.run.id).exists()
     }
 
-    /// Where the run was saved, last first.
+    /// Where the run was saved, latest first.
     pub fn checkpoints(&self, results: &std::path::Path) -> Result<Vec<Checkpoint>> {
         Checkpoint::read(&Workspace::of(results, &self.run.experiment), self.run)
     }

@@ -7,12 +7,12 @@ use indexmap::IndexMap;
 use super::{queue::Held, sweep::Sweep};
 use crate::record::{self, Finished};
 
-/// Runs that are shorter than this are recorded together: each record waits for the disk, longer than a tiny run takes.
+/// Runs shorter than this are recorded together: each record waits for the disk, longer than a tiny run takes.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Finished runs of a worker that are not recorded yet.
 ///
-/// Groups come costliest first, so none of them waits for one that takes much longer than [`PAUSE`].
+/// Groups come costliest first, so none of these waits for one that takes much longer than [`PAUSE`].
 pub struct Done<'a> {
     runs: Vec<(Held<'a>, Finished)>,
     recorded: Instant,
@@ -33,7 +33,7 @@ impl<'a> Done<'a> {
 }
 
 impl Sweep<'_> {
-    /// Records finished runs, and then gives up the claims on them. That a run cannot be recorded is its failure alone.
+    /// Records finished runs, then releases the claims on them. If a run cannot be recorded, only that run fails.
     pub fn record(&self, done: &mut Done) {
         let mut experiments: IndexMap<&str, Vec<_>> = IndexMap::new();
         for (held, finished) in &done.runs {

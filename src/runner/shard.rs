@@ -1,8 +1,8 @@
 //! Which part of a sweep this process trains.
 //!
-//! A shard is a function of the plan alone: of every run's estimated work, in the plan's order. What is recorded
-//! already, the machine, the device and the clock play no part, so every process of a sweep that is given the same
-//! experiments and settings deals the runs in the same way, and together the shards hold each run once.
+//! A shard is a function of the plan alone: of every run's estimated work, in the plan's order. Existing records, the
+//! machine, the device and the clock play no part, so all processes given the same experiments and settings deal the
+//! runs alike, and together the shards hold each run once.
 
 use std::{
     cmp::Reverse,
@@ -19,16 +19,16 @@ use crate::{
     spec::{Experiment, PlannedRun},
 };
 
-/// `--shard`: one part of several, as it is written.
+/// `--shard`: one part of several, as the flag spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShardChoice {
     /// `I/N`.
     Part(Shard),
-    /// `slurm`: of the job array and its step, as Slurm's environment says.
+    /// `slurm`: of the job array and its step, as given by Slurm's environment.
     Slurm,
 }
 
-/// `--index`: one run of the plan, as it is written.
+/// `--index`: one run of the plan, as the flag spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexChoice {
     /// Counted from 1.
@@ -109,10 +109,10 @@ impl Share {
         })
     }
 
-    /// The places in a plan of the runs that are this process's, in order.
+    /// The places in a plan of this process's runs, in order.
     ///
     /// # Errors
-    /// A run is asked for that the plan does not have.
+    /// The plan has no run of the number asked for.
     pub fn places(self, runs: &[PlannedRun]) -> Result<Vec<usize>> {
         match self {
             Self::All => Ok((0..runs.len()).collect()),
@@ -127,15 +127,15 @@ impl Share {
     }
 }
 
-/// The runs of several experiments as one plan. A run that two of them name is in it once.
+/// The runs of several experiments as one plan. A run that two of them name appears once.
 pub fn whole_plan(plans: &[(Experiment, Vec<PlannedRun>)]) -> Vec<PlannedRun> {
     let mut seen = HashSet::new();
     let runs = plans.iter().flat_map(|(_, runs)| runs);
     runs.filter(|run| seen.insert((&run.experiment, &run.id))).cloned().collect()
 }
 
-/// Deals pieces of work to `shards` hands: the costliest piece first, each to the hand that has least so far. Returns the
-/// hand of each piece. No hand has more than 4/3 of the best possible (Graham's bound for this rule).
+/// Deals pieces of work to `shards` hands: the costliest piece first, each to the hand that has least so far. Returns
+/// the hand of each piece. No hand gets more than 4/3 of the best possible (Graham's bound for this rule).
 pub fn deal(work: &[u64], shards: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..work.len()).collect();
     order.sort_by_key(|&piece| Reverse(work[piece])); // stable: equal pieces in the plan's order

@@ -49,7 +49,7 @@ impl SlurmTask {
                 Some(Array { id, first, last, step, count })
             }
         };
-        // A batch script has SLURM_PROCID too; only srun's processes have a step of their own.
+        // A batch script has SLURM_PROCID too; only processes of srun have a step of their own.
         let step = match (number("SLURM_STEP_ID")?, number("SLURM_PROCID")?, number("SLURM_STEP_NUM_TASKS")?) {
             (Some(_), Some(rank), Some(tasks)) if tasks > 1 => Some((rank, tasks)),
             _ => None,
@@ -65,7 +65,8 @@ impl SlurmTask {
     /// The shard of this process: its array task among the array's, times its rank among the step's processes.
     ///
     /// # Errors
-    /// Where the array's numbers have gaps (`--array=3,7`): how many shards the sweep was dealt into cannot be told.
+    /// Where the array's numbers have gaps (`--array=3,7`), the number of shards that the sweep was dealt into cannot
+    /// be told.
     pub fn shard(self) -> Result<Shard> {
         let (task, tasks) = match self.array {
             None => (0, 1),

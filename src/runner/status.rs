@@ -1,4 +1,4 @@
-//! How far a sweep is, from its folder of results alone.
+//! How far along a sweep is, from its folder of results alone.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,7 +25,7 @@ pub enum RunState {
         /// Finished epochs as of its last checkpoint; 0 before the first.
         epoch: usize,
     },
-    /// Saved in the middle; the next process goes on from there.
+    /// Saved midway; the next process goes on from there.
     Saved {
         /// Finished epochs as of its checkpoint.
         epoch: usize,
@@ -39,7 +39,7 @@ pub enum RunState {
     ToDo,
 }
 
-/// How far one sweep is: an experiment as one set of flags plans it.
+/// How far along one sweep is: an experiment as one set of flags plans it.
 #[derive(Clone, Debug)]
 pub struct SweepStatus {
     /// Name of the experiment.
@@ -56,8 +56,7 @@ impl SweepStatus {
         Ok(Self::of_plan(&Folder::read(results, experiment)?, plan(experiment, runs, &[])))
     }
 
-    /// Of every sweep that a folder of results has been used for. Recorded runs that no plan names make a sweep of their
-    /// own.
+    /// Of every sweep that has used a folder of results. Recorded runs that no plan names make a sweep of their own.
     pub fn of_folder(results: &Path) -> Result<Vec<Self>> {
         if !results.is_dir() {
             return Err(input_error!("there is no folder of results {}", results.display()));
@@ -117,7 +116,7 @@ pub fn plan(experiment: &str, runs: &[PlannedRun], flags: &[String]) -> Plan {
     }
 }
 
-/// What an experiment's folder of results holds: names and a few short lines, no record is opened.
+/// What an experiment's folder of results holds: names and a few short lines; no record is opened.
 struct Folder {
     recorded: HashSet<String>,
     unfinished: HashMap<String, Unfinished>,

@@ -45,14 +45,14 @@ pub struct Options {
     pub checkpoint_every: Duration,
     /// Where the sweep is asked to stop.
     pub interrupt: Interrupt,
-    /// How progress is told.
+    /// How progress is shown.
     pub progress: ProgressMode,
     /// Live logs beside the results.
     pub logging: Logging,
 }
 
 impl Options {
-    /// Into a folder of results, all else as if nothing was asked for; shows no progress.
+    /// Into a folder of results, everything else at its default; shows no progress.
     pub fn new(results: impl Into<PathBuf>) -> Self {
         Self {
             results: results.into(),
@@ -70,18 +70,18 @@ impl Options {
     }
 }
 
-/// What came of a sweep.
+/// The outcome of a sweep.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Runs trained to their end by this sweep, and recorded.
     pub trained: usize,
     /// Of them, runs whose loss or weights stopped being numbers.
     pub diverged: usize,
-    /// Of them, runs that were begun by another engine, kind of device, processor, libtorch or program.
+    /// Of them, runs begun by another engine, kind of device, processor, libtorch or program.
     pub mixed: usize,
     /// Runs found recorded.
     pub kept: usize,
-    /// Of them, those that other sources of this program made.
+    /// Of them, those made by other sources of this program.
     pub by_other_code: usize,
     /// Runs that another process recorded meanwhile.
     pub elsewhere: usize,
@@ -106,13 +106,14 @@ pub struct Failure {
     pub error: anyhow::Error,
 }
 
-/// Processes that may end with a large run in their hands before it is given up.
+/// Processes that may die holding a large run before it is given up.
 const MOST_BEGUN: u32 = 1;
 
 /// Makes the engine of a cohort.
 pub type Build<'a> = dyn Fn(Chosen, &[Member], Device) -> Result<Box<dyn Engine>> + Sync + 'a;
 
-/// Refuses, before anything is written, what [`run`] would refuse: a device that is not there, an engine for other runs.
+/// Refuses, before anything is written, what [`run`] would refuse: a device that is not there, or an engine that cannot
+/// train these runs.
 pub fn check(runs: &[PlannedRun], options: &Options) -> Result<()> {
     // Where the device is ours to choose, the CPU is among the choices.
     let device = options.device.resolve()?.unwrap_or(Device::Cpu);
@@ -127,7 +128,7 @@ pub fn run(runs: &[PlannedRun], options: &Options) -> Result<Outcome> {
     run_with(runs, options, &build)
 }
 
-/// [`run`] with engines of the caller's making.
+/// [`run`] with engines made by the caller.
 pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Result<Outcome> {
     let asked = options.device.resolve()?;
     let experiments: IndexSet<&str> = runs.iter().map(|run| run.experiment.as_str()).collect();
@@ -172,7 +173,8 @@ pub struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     fn work(&self) {
-        // libtorch splits sums by threads: one thread, so that a run's digits do not depend on the number of workers.
+        // libtorch splits sums among threads: one thread, so that a run's digits do not depend on the number of
+        // workers.
         #[cfg(feature = "torch")]
         tch::set_num_threads(1);
         let mut done = Done::new();
@@ -199,9 +201,9 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Waits until the runs have room in the machine's memory; none if they never have, or are put off.
+    /// Waits until the machine's memory has room for the runs; none if it never will, or if they are put off.
     ///
-    /// The estimate may be wrong. So a large run is noted when it is begun, and where such a note is found without a
+    /// The estimate may be wrong. So a large run is noted when it is begun. If such a note is found without a
     /// checkpoint, the run may have been what ended an earlier process: it is tried once more, last and alone, and then
     /// given up.
     fn admit<'b>(&'b self, engine: Chosen, runs: Vec<Held<'a>>, alone: bool) -> Option<(Vec<Held<'a>>, Taken<'b>)> {
@@ -246,7 +248,7 @@ impl<'a> Sweep<'a> {
         (!admitted.is_empty()).then_some((admitted, room))
     }
 
-    /// Runs that came to an end without us.
+    /// Runs that ended without us.
     fn note_others(
         &self,
         recorded: Vec<&PlannedRun>,
@@ -276,7 +278,7 @@ impl<'a> Sweep<'a> {
         Workspace::of(&self.options.results, &run.experiment)
     }
 
-    /// Changes what has come of the sweep so far.
+    /// Updates the outcome of the sweep so far.
     pub fn note(&self, change: impl FnOnce(&mut Outcome)) {
         change(&mut super::lock(&self.outcome));
     }
@@ -287,7 +289,7 @@ impl<'a> Sweep<'a> {
         self.note(|outcome| outcome.failures.push(Failure { run: run.to_string(), error }));
     }
 
-    /// Runs were saved in the middle, since the sweep was asked to stop.
+    /// Runs were saved midway, since the sweep was asked to stop.
     pub fn note_saved(&self, runs: usize) {
         self.note(|outcome| outcome.interrupted.get_or_insert(Interrupted { saved: 0, left: 0 }).saved += runs);
     }

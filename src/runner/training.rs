@@ -1,4 +1,4 @@
-//! Cohorts, from where their runs stand to their ends.
+//! Training cohorts, from where their runs stand to their ends.
 
 use std::{
     collections::BTreeMap,
@@ -20,25 +20,25 @@ use crate::{
     train::{self, Cohort, Ended, Snapshot},
 };
 
-/// Share of the time that checkpoints may take: an interval in which they would take more is stretched.
+/// Share of the time that checkpoints may take; an interval in which they would take more is stretched.
 const SHARE: f64 = 0.015;
 
-/// A run in a worker's hands: its rows, and what came of it before.
+/// A run in a worker's hands: its rows, and its history.
 struct InHand<'a> {
     run: &'a PlannedRun,
     log: Log,
-    /// Where the rows can be followed meanwhile.
+    /// Where the rows can be followed during training.
     live: RunLog,
     /// Seconds of earlier processes.
     wall_before: f64,
     resumed: usize,
-    /// Where and with what it is computed now, and was before, where that was another way.
+    /// Where and with what it is computed now and, if that differs, was computed before.
     here: Provenance,
     earlier: Vec<Provenance>,
 }
 
 impl<'a> InHand<'a> {
-    /// Takes a run up where its checkpoint left it, if it has one.
+    /// Resumes a run from its checkpoint, if it has one.
     fn take_up(
         run: &'a PlannedRun,
         checkpoint: Option<Checkpoint>,
@@ -66,7 +66,7 @@ impl<'a> InHand<'a> {
 }
 
 impl Sweep<'_> {
-    /// Trains claimed runs side by side, those apart that have come less far.
+    /// Trains claimed runs side by side, those that lag behind separately.
     pub fn train<'a>(&self, engine: Chosen, runs: Vec<Held<'a>>, done: &mut Done<'a>) {
         let mut saved = Vec::with_capacity(runs.len());
         for held in runs {
@@ -96,7 +96,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// Trains a cohort to its end. If the sweep is asked to stop, the cohort is saved, and nothing is finished.
+    /// Trains a cohort to its end. If the sweep is asked to stop, the cohort is saved and no run is finished.
     fn train_cohort(
         &self,
         chosen: Chosen,
@@ -168,9 +168,9 @@ impl Sweep<'_> {
     }
 }
 
-/// The epoch that runs go on from together: the last of which all have a checkpoint. (They may have two each, when a kill
-/// came while the cohort was being saved; if it was being saved for the first time, the start is what they have in common.)
-/// None if they have been in different cohorts, each with epochs of its own.
+/// The epoch from which runs can go on together: the last for which all have a checkpoint. (They may have two each, if
+/// a kill came while the cohort was being saved; if that was its first save, they have the start in common.) None if
+/// they have been in different cohorts, each with epochs of its own.
 fn common_epoch(saved: &[(Held, Vec<Checkpoint>)], results: &Path) -> Option<usize> {
     let ((_, first), others) = saved.split_first()?;
     let has = |epoch: &usize| {
@@ -183,7 +183,7 @@ fn common_epoch(saved: &[(Held, Vec<Checkpoint>)], results: &Path) -> Option<usi
     common.or_else(|| (were_together() && never_saved()).then_some(0))
 }
 
-/// What tells a cohort from others.
+/// Tells one cohort from another.
 fn cohort_name<'a>(runs: impl Iterator<Item = &'a PlannedRun>) -> String {
     record::digest(&runs.flat_map(|run| [run.experiment.as_bytes(), run.id.as_bytes()]).collect::<Vec<_>>())
 }
@@ -206,8 +206,8 @@ impl Saver {
         self.every.is_zero() || self.last.elapsed() >= self.every.max(self.cost.div_f64(SHARE))
     }
 
-    /// Saves. That it cannot be done, the disk being full, say, is no reason to stop: the end may come before a kill.
-    /// Answers whether it could be done.
+    /// Saves. A failure, such as a full disk, is no reason to stop: training may end before anything kills it. Returns
+    /// whether it worked.
     fn save(&mut self, save: impl FnOnce() -> Result<()>) -> bool {
         let clock = Instant::now();
         let saved = save();
@@ -222,7 +222,7 @@ impl Saver {
     }
 }
 
-/// Tells the progress of a cohort, and takes it back if the cohort fails.
+/// Reports the progress of a cohort, and takes it back if the cohort fails.
 struct Meter<'a> {
     progress: &'a super::progress::Progress,
     per_epoch: f64,

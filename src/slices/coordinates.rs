@@ -62,8 +62,8 @@ impl Coordinates {
         }
     }
 
-    /// A random direction in which the weights of every neuron are as long as at `point`, and everything that is no
-    /// weight, or does not learn in this turn, stays (Li et al. 2018, "filter normalisation").
+    /// A random direction in which the weights of every neuron are as long as at `point`; whatever is not a weight, or
+    /// does not learn in this turn, stays fixed (Li et al. 2018, "filter normalisation").
     pub fn filter_normalized(&self, point: &Point, turn: Turn, draws: &mut impl Draws) -> Point {
         let mut direction = Point::zeros(point.len());
         let mut from = 0;

@@ -21,7 +21,7 @@ const POINTS: usize = 61;
 /// A run's loss and recovery along its line.
 struct Along<'a> {
     of: &'a TrainedLoss,
-    /// What its curve is called; curves of one name are seeds of one setting.
+    /// Name of its curve; curves of one name are seeds of one setting.
     name: String,
     loss: Vec<f64>,
     min_cosine: Vec<f64>,
@@ -125,7 +125,7 @@ fn figure(along: &[Along], x: &[f64], x_label: &str, options: &Options) -> Figur
     }
 }
 
-/// What a loss is the mean over.
+/// What a loss is averaged over.
 pub fn subtitle(options: &Options) -> String {
     let epochs = if options.epochs == 1 { "an epoch".into() } else { format!("{} epochs", options.epochs) };
     format!("each run's loss on its own data, mean over the batches of {epochs}; all parameters move")

@@ -10,7 +10,7 @@ use crate::{
     record::{Table, read_run},
 };
 
-/// What came of drawing runs.
+/// The outcome of drawing runs.
 pub struct Drawn {
     /// The picture, and its numbers as CSV.
     pub files: Vec<PathBuf>,
@@ -30,12 +30,12 @@ pub(super) enum Drawing {
     Surfaces(SurfaceGrid),
 }
 
-/// Draws the losses of recorded runs into `out`, or into the first run's folder, as `slice-<shape>.png`. The numbers lie
-/// beside the picture under the same name as CSV, the ends of the Hessians' spectra with `-hessian` added.
+/// Draws the losses of recorded runs into `out`, or into the first run's folder, as `slice-<shape>.png`. The numbers
+/// lie beside the picture under the same name as CSV, and the ends of the Hessians' spectra with `-hessian` added.
 ///
 /// # Errors
-/// [`InputError`](crate::spec::InputError) for a number of runs, or runs, that do not fit the shape; an error otherwise if
-/// a run cannot be read or a file not be written.
+/// [`InputError`](crate::spec::InputError) for a number of runs, or for runs, that do not fit the shape; an error
+/// otherwise if a run cannot be read or a file cannot be written.
 pub fn draw(folders: &[PathBuf], options: &Options, out: Option<&Path>) -> Result<Drawn> {
     let shape = Shape::of(options.shape, folders.len())?;
     let losses: Vec<TrainedLoss> =

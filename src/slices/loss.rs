@@ -22,7 +22,7 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// The loss of a finished run as a function of its parameters.
 pub struct TrainedLoss {
-    /// What a legend calls the run: its label, or its method where that is empty.
+    /// Name of the run in a legend: its label, or its method where that is empty.
     pub name: String,
     /// Seed of the run.
     pub seed: u64,
@@ -32,7 +32,8 @@ pub struct TrainedLoss {
     pub start: Point,
     /// The recorded parameters.
     pub end: Point,
-    /// What is minimised: both encoders' turns together, or the online one's where the target is an average.
+    /// What is minimised: the loss of both encoders' turns together, or of the online one's where the target is an
+    /// average.
     pub turn: Turn,
     member: Member,
     dictionary: Array2<f64>,
@@ -45,16 +46,16 @@ pub struct TrainedLoss {
 pub struct Curvature {
     /// The loss there.
     pub loss: f64,
-    /// Norm of the gradient by what learns.
+    /// Norm of the gradient with respect to the parameters that learn.
     pub gradient: f64,
-    /// Of the Hessian by what learns.
+    /// Of the Hessian with respect to the same.
     pub extremes: Extremes,
     /// How many parameters learn.
     pub parameters: usize,
 }
 
 impl TrainedLoss {
-    /// Draws a run's data and start again, and the batches of its first `epochs` epochs.
+    /// Redraws a run's data and start, and the batches of its first `epochs` epochs.
     pub fn of(record: &RunRecord, epochs: usize) -> Result<Self> {
         let mut spec = record.spec.clone();
         spec.dtype = Dtype::Float64;
@@ -112,7 +113,7 @@ impl TrainedLoss {
         let progress = ProgressBar::new(count as u64);
         let mut losses = Vec::with_capacity(count);
         for first in (0..count).step_by(side_by_side) {
-            // The last point stands in for those that the last chunk lacks.
+            // The last point fills the places that the last chunk leaves empty.
             let chunk = first..first + side_by_side;
             engine.load(&chunk.map(|k| self.state(&at(k.min(count - 1)))).collect::<Vec<_>>())?;
             let mut sums = vec![0.0; side_by_side];
@@ -134,7 +135,7 @@ impl TrainedLoss {
         Ok(max_cosine(&weight.into_dimensionality::<Ix2>()?, &self.dictionary).min)
     }
 
-    /// Loss, gradient and the ends of the Hessian's spectrum at a point, by so many steps of Lanczos' method.
+    /// Loss, gradient and the ends of the Hessian's spectrum at a point, by this many steps of Lanczos' method.
     pub fn curvature(&self, point: &Point, lanczos: usize, seed: u64) -> Result<Curvature> {
         let mut near = Near::new(self, point)?;
         let (loss, gradient) = near.gradient()?;
@@ -155,7 +156,7 @@ impl TrainedLoss {
         Ok(Curvature { loss, gradient: gradient.dot(&gradient).sqrt(), extremes, parameters })
     }
 
-    /// The Hessian by what learns, all of it, at a point.
+    /// The whole Hessian, with respect to the parameters that learn, at a point.
     pub fn hessian(&self, point: &Point) -> Result<Array2<f64>> {
         let mut near = Near::new(self, point)?;
         let n = near.learning.len();

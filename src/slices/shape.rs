@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::input_error;
 
-/// What of a loss surface is drawn.
+/// The part of a loss surface that is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// The line from the start to the end of each run.

@@ -37,7 +37,7 @@ pub struct Claim {
     /// The published value.
     #[serde(default)]
     pub published: Option<Published>,
-    /// How far from the published value the measured one may lie; at least the published mean's own uncertainty.
+    /// How far from the published value the measured one may lie; never less than the published mean's own uncertainty.
     #[serde(default = "reading_error")]
     pub within: f64,
 }
@@ -151,15 +151,15 @@ impl Published {
     /// over sqrt(5).
     const HALF_INTERVAL: f64 = 2.776_445 / 2.236_068;
 
-    /// How far a measured mean may lie from this one and still agree: `within`, or where the published mean is known
-    /// less well than that, its 95 % interval.
+    /// How far a measured mean may lie from this one and still agree: `within`, or the 95 % interval of the published
+    /// mean where that is wider.
     pub fn tolerance(&self, within: f64) -> f64 {
         self.std.map_or(within, |std| within.max(Self::HALF_INTERVAL * std))
     }
 }
 
 impl Claim {
-    /// Checks what types cannot say against the experiment that states the claim.
+    /// Checks against its experiment what a claim's types cannot express.
     pub(super) fn check(&self, index: usize, experiment: &Experiment) -> Result<(), Fault> {
         let fault = |key: &str, message: String| Err(Fault::new(&format!("claims[{index}].{key}"), message));
         if self.above.is_some() && self.below.is_some() {

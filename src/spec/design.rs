@@ -11,9 +11,9 @@ use super::tree;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Design {
-    /// What the corner without any factor is called.
+    /// Name of the corner without any factor.
     pub from: String,
-    /// What the corner with all of them is called.
+    /// Name of the corner with all factors.
     pub to: String,
     /// Settings that each factor makes; no two factors make the same one.
     pub factors: IndexMap<String, Value>,

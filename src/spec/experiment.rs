@@ -183,7 +183,7 @@ impl Experiment {
         Ok((experiment, lines))
     }
 
-    /// The same without the table of its `fit`, which is another file's: files may name each other, or themselves.
+    /// The same without the table of its `fit`, which lies in another file: files may name each other, or themselves.
     pub(super) fn read_alone(path: &Path) -> Result<(Self, Lines)> {
         let (tree, lines) = extends::read(path)?;
         let parent = tree.get(extends::KEY).map(|parent| stem(Path::new(parent.as_str().unwrap_or_default())));
@@ -198,7 +198,7 @@ impl Experiment {
         Ok((experiment, lines))
     }
 
-    /// Makes the arms of a design, and checks what the file says against itself.
+    /// Makes the arms of a design, and checks the file for consistency.
     fn finish(&mut self) -> Result<(), Fault> {
         if let Some(design) = &self.design {
             if !self.arms.is_empty() {
@@ -236,7 +236,7 @@ impl Experiment {
         listed.chain(self.map.iter().map(|map| ("map.measure".to_string(), map.measure.as_str()))).collect()
     }
 
-    /// A published row is one of the curves', with a cell for each column. (A variant may have fewer curves than the
+    /// A published row must be that of a curve, with a cell for each column. (A variant may have fewer curves than the
     /// experiment whose table it takes over.)
     fn check_published(&self) -> Result<(), Fault> {
         let Some(table) = &self.table else { return Ok(()) };
@@ -255,7 +255,7 @@ impl Experiment {
         Ok(())
     }
 
-    /// Refuses what would be found to be empty when all is trained.
+    /// Refuses what would turn out to be empty once everything is trained.
     fn check_measured(&self, runs: &[PlannedRun], lines: &Lines) -> Result<()> {
         for (key, column) in self.columns() {
             if !runs.iter().any(|run| run.spec.measures(column)) {
@@ -371,7 +371,7 @@ pub(super) fn label(arm: &str, point: &[(&str, &Value)]) -> String {
 /// Reads several experiment files and plans their runs.
 ///
 /// # Errors
-/// Two files of one name: results and pictures go by it, and one experiment's would take the place of the other's.
+/// Two files of one name: results and pictures are named after it, and one experiment's would replace the other's.
 pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
     let mut names: IndexMap<String, &Path> = IndexMap::new();
     for file in files {

@@ -12,7 +12,7 @@ use crate::input_error;
 pub const KEY: &str = "extends";
 
 /// Reads a file laid over the one that it extends: `base` is merged key by key, and every other key replaces the other
-/// file's. The key itself is left in, as this file has it.
+/// file's. The `extends` key itself is kept as this file has it.
 pub fn read(path: &Path) -> Result<(Value, Lines)> {
     let (tree, lines) = parse(path)?;
     let Some(parent) = tree.get(KEY) else { return Ok((tree, lines)) };
@@ -37,7 +37,7 @@ pub fn read(path: &Path) -> Result<(Value, Lines)> {
     Ok((extended, lines.over(extended_lines)))
 }
 
-/// What is left for the schema.
+/// What remains for the schema.
 pub fn without_key(mut tree: Value) -> Value {
     if let Value::Mapping(map) = &mut tree {
         map.remove(KEY);

@@ -1,14 +1,14 @@
-//! What becomes of an experiment's grid and arms where the command line sets what they vary: a picture must not show one
-//! run under several names.
+//! What becomes of an experiment's grid and arms when the command line sets something that they vary: a picture must
+//! not show one run under several names.
 
 use serde_yaml::Value;
 
 use super::{Experiment, PlannedRun, RunSpec, experiment::short, input::Overrides, tree};
 
 impl Experiment {
-    /// Puts the one value that the command line leaves of an axis of the grid in the place of the axis, and leaves out
-    /// arms that have become the same as another. `runs` is the experiment's plan with these overrides, `without` that
-    /// without them. Answers what has changed, in words; nothing if the plan is as it should be.
+    /// Replaces an axis of the grid by the one value that the command line leaves of it, and leaves out arms that have
+    /// become the same as another. `runs` is the experiment's plan with these overrides, `without` the plan without
+    /// them. Returns what has changed, in words, or nothing if the plan is as it should be.
     pub(super) fn give_way(
         &mut self,
         runs: &[PlannedRun],
@@ -52,7 +52,7 @@ impl Experiment {
         changes
     }
 
-    /// The arms of a design stay: a factor that is set from outside has no effect, and is drawn so.
+    /// The arms of a design stay: a factor that is set from outside has no effect, and is drawn as such.
     fn leave_out(&mut self, same: Vec<(String, String)>) -> Vec<String> {
         let is_design = self.design.is_some();
         let of = |(first, other): (String, String)| {
@@ -70,7 +70,7 @@ impl Experiment {
 /// The settings of an experiment's curves, arm by arm and point by point; those of the first seed.
 struct Specs<'a> {
     specs: Vec<&'a RunSpec>,
-    /// Values of each axis of the grid, the last one the fastest.
+    /// Values of each axis of the grid, the last axis varying fastest.
     lengths: Vec<usize>,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Specs<'a> {
         (0..self.specs.len()).all(|place| self.specs[place] == self.specs[first(place)])
     }
 
-    /// What all curves have at a path, if it is one thing.
+    /// The value that all curves have at a path, if it is the same.
     fn value(&self, path: &str) -> Option<Value> {
         let of = |spec: &&RunSpec| tree::get(&serde_yaml::to_value(spec).ok()?, path).cloned();
         let first = of(self.specs.first()?)?;
@@ -101,7 +101,7 @@ impl<'a> Specs<'a> {
     }
 }
 
-/// Arms whose settings are those of an arm before them, at every point of the grid: that one, and they.
+/// Arms whose settings equal those of an earlier arm at every point of the grid, each with that arm.
 fn same_arms(experiment: &Experiment, runs: &[PlannedRun]) -> Vec<(String, String)> {
     let table = Specs::of(experiment, runs);
     let names = experiment.arm_names();

@@ -23,7 +23,7 @@ impl Overrides {
         Self { seeds, ..Self::default() }
     }
 
-    /// The same seeds, and nothing else changed.
+    /// The same seeds, with nothing else changed.
     pub fn without_layers(&self) -> Self {
         Self::with_seeds(self.seeds.clone())
     }
@@ -45,7 +45,7 @@ impl Overrides {
         Ok(())
     }
 
-    /// Adds a setting that a flag of its own makes.
+    /// Adds a setting made by a flag of its own.
     pub fn layer(&mut self, path: &str, value: Value, flag: String) {
         self.layers.push(tree::at_path(path, value));
         self.origins.push((path.to_string(), flag));

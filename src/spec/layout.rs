@@ -1,8 +1,8 @@
 //! Names, shapes and roles of a network's parameters, in the order in which the authors' modules create them.
 //!
 //! Both engines, the initial draws, the records and the checkpoints read this one table; the names are those of the
-//! authors' state dicts, so that weights travel between PyTorch and us. Whoever needs a parameter asks for its role, a
-//! [`Site`] and a [`Kind`], and never takes a name apart.
+//! authors' state dicts, so that weights can move between PyTorch and us. Code that needs a parameter asks for its
+//! role, a [`Site`] and a [`Kind`], and never takes a name apart.
 
 use std::ops::Deref;
 
@@ -60,14 +60,14 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// The layer that it belongs to.
     pub site: Site,
-    /// What it is of that layer.
+    /// Its role in that layer.
     pub kind: Kind,
-    /// Whether SGD changes it.
+    /// Whether the optimiser ever changes it.
     pub trained: bool,
 }
 
 impl Parameter {
-    /// Whether SGD changes this parameter in the given turn. Heads are shared by both turns.
+    /// Whether this parameter learns in the given turn. Heads are shared by both turns.
     pub fn learns(&self, turn: Turn) -> bool {
         self.trained
             && match turn {
@@ -87,7 +87,7 @@ impl Parameter {
         matches!(self.site.part, Part::Encoder | Part::Target) && self.is_bias()
     }
 
-    /// What the online encoder has in this place of the target encoder. (The encoders are twins.)
+    /// The place in the online encoder that corresponds to this one in the target encoder. (The encoders are twins.)
     pub fn twin(&self) -> Site {
         Site { part: Part::Encoder, ..self.site }
     }
@@ -159,7 +159,7 @@ impl ModelSpec {
         self.family == Family::NonContrastive
     }
 
-    /// Layers of the branch that sees a view, projector included, in the order in which they are gone through.
+    /// Layers of the branch that sees a view, projector included, in forward order.
     pub fn branch(&self, view: usize) -> Vec<Site> {
         let part = if view == 1 && self.has_target() { Part::Target } else { Part::Encoder };
         let encoder = (0..self.layers).map(|depth| Site { part, depth });
@@ -167,7 +167,7 @@ impl ModelSpec {
         encoder.chain(projector).collect()
     }
 
-    /// Whether the layer has batch norm and activation, as the encoder's have, or is a linear map alone.
+    /// Whether the layer has batch norm and activation, as the encoder's do, or is only a linear map.
     pub fn is_hidden(&self, site: Site) -> bool {
         match site.part {
             Part::Encoder | Part::Target => true,
@@ -220,7 +220,7 @@ impl Table<'_> {
         self.out.push(Parameter { name, shape, site, kind, trained });
     }
 
-    /// Whether the tensor has no part in the loss, and so no gradient.
+    /// Whether the tensor plays no part in the loss, and so has no gradient.
     fn is_idle(&self, part: Part, kind: Kind) -> bool {
         match kind {
             Kind::NormScale | Kind::NormShift => self.model.batch_norm == BatchNorm::Idle,

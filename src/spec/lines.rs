@@ -29,13 +29,13 @@ impl Lines {
         Self { file: file.to_path_buf(), lines, extended: None }
     }
 
-    /// These lines where the key stands in this file, else those of the file that it extends.
+    /// These lines for keys that stand in this file, and those of the file that it extends for the rest.
     pub fn over(self, extended: Self) -> Self {
         Self { extended: Some(Box::new(extended)), ..self }
     }
 
     /// The fault as an error that names the file, and the line if the path is found under one of the `roots`. A path
-    /// that the files do not hold is looked for block by block, outwards.
+    /// that the files do not contain is looked for block by block, outwards.
     pub fn fault(&self, fault: Fault, roots: &[&str]) -> anyhow::Error {
         let mut path = fault.path.as_str();
         loop {

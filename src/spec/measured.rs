@@ -7,8 +7,8 @@ use super::{
 use crate::metrics::column;
 
 impl RunSpec {
-    /// Whether the run has values in a column (as long as it does not diverge; in those that count what it finds, as soon
-    /// as it finds something).
+    /// Whether the run has values in a column (as long as it does not diverge; columns that count what it finds have
+    /// values only once it finds something).
     pub fn measures(&self, key: &str) -> bool {
         let layout = Layout::of(&self.model, self.data.p);
         let has_bias = |part| layout.bias(Site::first(part)).is_some();

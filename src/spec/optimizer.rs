@@ -6,8 +6,8 @@ use crate::fault::{Fault, ensure, positive};
 
 /// The optimiser, with the update and the defaults of `torch.optim`. The paper's is plain SGD.
 ///
-/// A parameter that does not learn in a turn is passed over, as PyTorch passes over one without a gradient: its moments and
-/// its count of steps stand still.
+/// A parameter that does not learn in a turn is skipped, as PyTorch skips one without a gradient: its moments and its
+/// count of steps stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Optimizer {
@@ -62,7 +62,7 @@ impl Default for Optimizer {
 }
 
 impl Optimizer {
-    /// Whether this is SGD without anything, which remembers nothing from step to step.
+    /// Whether this is SGD with no extras, which remembers nothing from step to step.
     pub fn is_plain(&self) -> bool {
         *self == Self::default()
     }
@@ -125,8 +125,8 @@ impl Memory {
     }
 }
 
-/// How the learning rate changes from epoch to epoch. Every kind may begin with a warm-up: in epoch k of the first `warmup`
-/// ones, counted from 1, the rate is k/`warmup` of what it would be.
+/// How the learning rate changes from epoch to epoch. Every kind may begin with a warm-up: in epoch k of the first
+/// `warmup` ones, counted from 1, the rate is k/`warmup` of what it would otherwise be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
@@ -145,7 +145,7 @@ pub enum Schedule {
         #[serde(default)]
         floor: f64,
     },
-    /// Times `factor` every so many epochs after the warm-up.
+    /// Multiplied by `factor` every so many epochs after the warm-up.
     Steps {
         /// Epochs of warm-up.
         #[serde(default)]

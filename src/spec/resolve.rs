@@ -39,7 +39,8 @@ pub fn resolve(layers: &[&Value]) -> Result<RunSpec, Fault> {
     Ok(spec)
 }
 
-/// Reads settings as an experiment file's `base` has them: what the text does not say is the method's, or the paper's.
+/// Reads settings as in the `base` of an experiment file: whatever the text does not say is taken from the method or
+/// the paper.
 ///
 /// ```
 /// use contrastive_landscape::RunSpec;
@@ -64,7 +65,7 @@ impl FromStr for RunSpec {
 }
 
 impl RunSpec {
-    /// Reads a recorded `spec.yaml`, and checks it as settings are checked before a run: the file may have been damaged.
+    /// Reads a recorded `spec.yaml`, with the checks that precede a run: the file may have been damaged.
     pub fn from_yaml(text: &[u8]) -> anyhow::Result<Self> {
         let spec: Self = serde_yaml::from_slice(text)?;
         validate(&spec).map_err(|fault| anyhow::anyhow!(fault.message))?;

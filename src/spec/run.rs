@@ -32,7 +32,7 @@ pub struct RunSpec {
     pub loss: LossSpec,
     /// How long and by which steps.
     pub train: TrainSpec,
-    /// What is written down between epochs.
+    /// What is measured, and how often.
     pub metrics: MetricsSpec,
 }
 
@@ -322,8 +322,8 @@ pub enum Part {
 pub enum Init {
     /// Entries `N(0, 1/(p d))`.
     Random,
-    /// Rows are atoms of M (random ones; in order when m = d) plus `N(0, sigma^2)`, `sigma = p^(-closeness/2)`.
-    /// A closeness of 0 or less takes the atoms as they are.
+    /// Rows are atoms of M (random ones; in order when m = d) plus `N(0, sigma^2)`, `sigma = p^(-closeness/2)`. A
+    /// closeness of 0 or less takes the atoms unchanged.
     Warm {
         /// `p^(-closeness/2)` is the noise's standard deviation: larger is nearer to the atoms.
         closeness: f64,
@@ -342,7 +342,7 @@ pub struct TrainSpec {
     pub drop_last: bool,
     /// Learning rate, where the schedule is at its height.
     pub lr: f64,
-    // What came after the first release is left out of files where it is as before: runs keep their hashes.
+    // Keys added after the first release are left out of files where they have no effect: runs keep their hashes.
     /// The rule of a step.
     #[serde(default, skip_serializing_if = "Optimizer::is_plain")]
     pub optimizer: Optimizer,
@@ -423,7 +423,7 @@ pub enum SpectrumSource {
 }
 
 impl Family {
-    /// The sides of a loss that such a network is trained with.
+    /// The sides that a loss must have to train such a network.
     pub fn sides(self) -> Sides {
         match self {
             Self::Contrastive => Sides::Both,
@@ -475,7 +475,7 @@ impl RunSpec {
     }
 }
 
-// What a variant's field is when a file names the variant alone.
+// Defaults of a variant's fields where a file names only the variant.
 
 fn tenth() -> f64 {
     0.1

@@ -30,7 +30,7 @@ impl FromStr for Seeds {
 }
 
 impl fmt::Display for Seeds {
-    /// As on the command line, runs of seeds as ranges.
+    /// In the notation of the command line, with consecutive seeds as ranges.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ranges = self.0.chunk_by(|a, b| a.checked_add(1) == Some(*b));
         let written = ranges.map(|range| match range {

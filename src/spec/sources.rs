@@ -1,4 +1,4 @@
-//! The files that experiments are made of, to take them elsewhere.
+//! The files that experiments consist of, for taking them elsewhere.
 
 use std::{
     collections::BTreeSet,
@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use super::{Bound, Experiment};
 use crate::input_error;
 
-/// Every file that experiments need, they themselves among them: what they extend, the tables that they are fitted to, and
-/// the experiments that their claims name. Files name each other by relative paths, so copies that lie to each other as
-/// these do say the same.
+/// Every file that experiments need, including themselves: those that they extend, the tables that they are fitted to,
+/// and the experiments that their claims name. Files name each other by relative paths, so copies with the same
+/// relative places mean the same.
 ///
 /// # Errors
 /// An experiment's file, or one that it needs, cannot be read.
@@ -33,7 +33,7 @@ pub fn sources(files: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-/// Where a file lies: its name in its folder's one absolute path.
+/// Where a file lies: its name joined to its folder's one absolute path.
 pub fn place(file: &Path) -> Result<PathBuf> {
     let name = file.file_name().ok_or_else(|| input_error!("{} is not a file", file.display()))?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -41,8 +41,7 @@ pub fn place(file: &Path) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
-/// The files of the experiments that the fit and the claims name. The fit cannot do without its table; claims are judged
-/// elsewhere.
+/// The files of the experiments that the fit and the claims name. A fit needs its table; claims are judged elsewhere.
 fn named(experiment: &Experiment) -> Vec<PathBuf> {
     let bounds = experiment.claims.iter().flat_map(|claim| [&claim.above, &claim.below]).flatten();
     let compared = bounds.filter_map(|bound| match bound {

@@ -4,7 +4,7 @@ use serde_yaml::{Mapping, Value};
 
 /// Lays `over` onto `base`.
 ///
-/// Mappings merge key by key and everything else is replaced. A block with a `kind` may be named by the kind alone
+/// Mappings merge key by key; everything else is replaced. A block with a `kind` may be given by the kind alone
 /// (`latents: one_hot`), and naming another kind starts the block afresh, since the keys of one kind mean nothing to
 /// another.
 pub fn merge(base: &mut Value, over: &Value) {

@@ -1,4 +1,4 @@
-//! What types cannot say: settings that do not fit together.
+//! What types cannot express: settings that do not fit together.
 
 use super::{
     Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
@@ -18,7 +18,7 @@ pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
     train(spec)
 }
 
-/// Numbers of one array, at most: 512 GiB of them. Beyond this a size is a slip, and its product might not even be counted.
+/// The most numbers in one array: 512 GiB of them. Beyond this a size is a slip, and products of sizes might overflow.
 const MOST: usize = 1 << 36;
 
 fn sizes(spec: &RunSpec) -> Result<(), Fault> {

@@ -48,7 +48,7 @@ impl Estimate {
         Self { mean, low: end(0.025), high: end(0.975), std, n }
     }
 
-    /// The interval cut off at the bounds that values of this kind cannot leave.
+    /// The interval cut off at the bounds that values of this kind cannot exceed.
     pub fn clipped(self, bounds: Option<(f64, f64)>) -> Self {
         let (least, most) = bounds.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
         // NaN, of too few seeds, stays NaN.

@@ -29,7 +29,7 @@ pub fn with_unit_columns(mut weight: Array2<f64>) -> Array2<f64> {
     weight
 }
 
-/// The part of `direction` tangent to U at `weight`: every column loses what it has along the weight's own column.
+/// The part of `direction` tangent to U at `weight`: every column loses its component along the weight's own column.
 pub fn tangent(weight: &Array2<f64>, mut direction: Array2<f64>) -> Array2<f64> {
     for (mut column, normal) in direction.columns_mut().into_iter().zip(weight.columns()) {
         let along = column.dot(&normal);
@@ -75,7 +75,7 @@ pub fn random_non_negative(shape: (usize, usize), draws: &mut impl Draws) -> Arr
     random_signed(shape, draws).mapv_into(f64::abs)
 }
 
-/// Complete collapse: all columns equal, and all entries.
+/// Complete collapse: all columns equal, and all entries equal.
 pub fn collapsed(d: usize) -> Array2<f64> {
     Array2::from_elem((d, d), (d as f64).sqrt().recip())
 }

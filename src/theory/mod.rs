@@ -1,6 +1,6 @@
 //! The paper's three theorems, made visible and checked by machine.
 //!
-//! One room a theorem, each in three storeys: the mathematics (losses with exact expectations, their gradients, the
+//! A module for each theorem, in three layers: the mathematics (losses with exact expectations, their gradients, the
 //! dynamics) as plain functions on plain arrays; the options, read from a YAML file; and `run`, which computes, writes
 //! tables and figures, and returns a [`Report`] of what was expected and what was measured.
 //!
@@ -33,8 +33,8 @@ use crate::{
 /// A theorem with the study that checks it.
 #[derive(Clone, Copy, Debug)]
 pub struct Theorem {
-    /// What the command line calls it, and what its options file in `experiments/theory`, its tables and its figures
-    /// are named after.
+    /// Its name on the command line, and in the names of its options file in `experiments/theory`, its tables and its
+    /// figures.
     pub name: &'static str,
     run: fn(&Path, &Overrides, &Path, &Path) -> Result<Report>,
 }
@@ -92,7 +92,7 @@ fn within<T: Display + PartialOrd>(path: &str, values: &[T], range: RangeInclusi
     every(path, values, |value| range.contains(value), &what)
 }
 
-/// A fault unless all of `values` are probabilities of something that happens.
+/// A fault unless all of `values` are probabilities above zero.
 fn probabilities(path: &str, values: &[f64]) -> Result<(), Fault> {
     every(path, values, |p| *p > 0.0 && *p <= 1.0, "must lie above 0 and not above 1")
 }

@@ -137,7 +137,7 @@ impl Report {
         self.all_hold("")
     }
 
-    /// Whether every statement holds whose name starts so.
+    /// Whether every statement whose name starts so holds.
     pub(super) fn all_hold(&self, start: &str) -> bool {
         self.checks.iter().filter(|check| check.name.starts_with(start)).all(|check| check.holds)
     }

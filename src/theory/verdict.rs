@@ -1,4 +1,4 @@
-//! What the checks say of the theorems as they are printed.
+//! What the checks say about the theorems as printed.
 
 use std::fmt::{self, Write};
 
@@ -11,9 +11,9 @@ pub struct Verdict {
     pub statement: &'static str,
     /// What it says, in short.
     pub printed: &'static str,
-    /// How it is put to the test.
+    /// How it was tested.
     pub checked: &'static str,
-    /// Whether what was measured agrees with it.
+    /// Whether the measurements agree with it.
     pub holds: bool,
     /// What was measured: a counterexample where it does not hold.
     pub found: String,

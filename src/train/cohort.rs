@@ -53,7 +53,7 @@ impl Cohort {
         Ok(cohort)
     }
 
-    /// Takes the runs up where they stood after `epoch` epochs. Engines are to be built after this.
+    /// Puts the runs back where they stood after `epoch` epochs. Build engines only after this.
     pub fn resume(&mut self, epoch: usize, snapshots: Vec<Snapshot>) -> Result<()> {
         ensure!(snapshots.len() == self.members.len(), "{} snapshots for {} runs", snapshots.len(), self.members.len());
         for ((member, source), snapshot) in self.members.iter_mut().zip(&mut self.sources).zip(snapshots) {
@@ -64,7 +64,7 @@ impl Cohort {
         Ok(())
     }
 
-    /// Where each run stands, with the parameters of the engine that trains the cohort; between two epochs only.
+    /// Where each run stands, with the parameters from the engine that trains the cohort; between two epochs only.
     pub fn snapshots(&self, engine: &dyn Engine) -> Result<Vec<Snapshot>> {
         let generators = self.sources.iter().map(|source| source.streams().save());
         Ok(engine
@@ -80,7 +80,7 @@ impl Cohort {
         self.epoch
     }
 
-    /// The settings of the first run: what the runs share can be read from it.
+    /// The settings of the first run, for reading what all runs share.
     pub fn spec(&self) -> &Arc<RunSpec> {
         &self.members[0].spec
     }
@@ -132,7 +132,7 @@ fn turn(turns: Turns, k: usize) -> Turn {
     }
 }
 
-/// Whether two runs can be trained side by side: everything is the same but what [`Member`] lets differ.
+/// Whether two runs can be trained side by side: everything is equal except what [`Member`] lets differ.
 pub fn fits(a: &RunSpec, b: &RunSpec) -> bool {
     shared(a) == shared(b)
 }

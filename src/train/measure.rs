@@ -99,7 +99,7 @@ impl Weights {
     }
 }
 
-/// A weight matrix of each run, where the model has one of that name: columns are named as the authors name weights.
+/// A weight matrix of each run, where the model has one of that name; the names are the authors'.
 fn matrices(spec: &RunSpec, engine: &dyn Engine, name: &str) -> Result<Option<Vec<Array2<f64>>>> {
     let layout = Layout::of(&spec.model, spec.data.p);
     let is_matrix = layout.iter().any(|parameter| parameter.name == name && parameter.shape.len() == 2);

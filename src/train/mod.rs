@@ -21,11 +21,11 @@ pub enum Ended {
     Stopped(usize),
 }
 
-/// Trains a cohort from where it stands, its initial state or the end of an epoch, to the last epoch. A cohort that was
-/// stopped goes on when this is called again, as if it had never been stopped.
+/// Trains a cohort from where it stands, its initial state or the end of an epoch, to the last epoch. Calling this
+/// again resumes a stopped cohort, as if it had never been stopped.
 ///
-/// `observe` receives, after every epoch, the number of finished epochs and the rows measured then (one for each run,
-/// or none where no measurement was due); the call with 0 shows the initial state, and its answer is passed over.
+/// After every epoch, `observe` receives the number of finished epochs and the rows measured then (one for each run, or
+/// none where no measurement was due). The call with 0 shows the initial state, and its answer is ignored.
 pub fn train(
     cohort: &mut Cohort,
     engine: &mut dyn Engine,

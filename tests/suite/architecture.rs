@@ -80,7 +80,7 @@ fn first_words(path: &str) -> Vec<String> {
             _ => {}
         }
     }
-    // `Device` is the crate's own re-export of its room's only word.
+    // `Device` is re-exported by the crate, as the only word of its room.
     words.into_iter().map(|word: String| if word == "Device" { "device".into() } else { word }).collect()
 }
 

@@ -51,7 +51,7 @@ fn a_script_writes_its_experiments() {
         }
     }
     run(&[]).success().stderr(predicate::str::contains("6 of 6 runs are recorded with these settings already"));
-    // Other settings under the same name take the place of the old record, as in the authors' folder.
+    // Other settings under the same name replace the old record, as in the authors' folder.
     run(&["--log_metrics", "--seeds", "2"]).success().stderr(predicate::str::contains("3 runs trained"));
     let metrics = Metrics::read(&folder.path().join(stem("2", 1)).join("metrics.csv")).unwrap();
     assert!(metrics.column("support").unwrap()[1..].iter().all(|v| v.is_finite()));
@@ -184,7 +184,7 @@ fn what_their_scripts_do_at_the_edges() {
         &CONFIG.replace("lr: 1e-4", "lr: None\none_hot_latent: None\nrm_predictor: None"),
         "--batch_size 32",
     );
-    // Batch norm that is built and never applied needs no more than one sample.
+    // Batch norm that is built but never applied needs no more than one sample.
     trains("main_simsiam.py", &CONFIG.replace("nn: 64", "nn: 13"), "--batch_size 12 --model simsiam-ml --use_bn False");
     trains("main_simclr.py", CONFIG, "--batch_size 1 --model simclr");
 }

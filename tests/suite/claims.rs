@@ -68,7 +68,7 @@ fn verdicts_follow_the_numbers_and_are_no_failure() {
     assert!(text.contains("6 claims: ") && text.contains("3 seeds"), "{text}");
 }
 
-/// Every number can be followed to the folders of the runs it comes from, and every recorded seed counts.
+/// Every number can be traced to the folders of its runs, and every recorded seed counts.
 #[test]
 fn the_csv_names_the_runs_and_more_seeds_count() {
     let workbench = Workbench::new(TINY);

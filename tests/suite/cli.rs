@@ -109,7 +109,7 @@ fn quick_pictures_say_so() {
     assert!(svg.contains("quick run"));
 }
 
-/// A changed setting has a picture and a table of its own, which say what is changed.
+/// A changed setting gets a picture and a table of its own, which state the change.
 #[test]
 fn changed_settings_leave_the_experiments_picture_alone() {
     let workbench = Workbench::new(TINY);
@@ -292,7 +292,7 @@ fn damaged_records_are_not_read_as_they_are() {
     }
 }
 
-/// A record keeps which sources made it, and a sweep says which of its records others made.
+/// A record keeps which sources made it, and a sweep says which of its records were made by others.
 #[test]
 fn records_of_other_code_are_told() {
     let workbench = Workbench::new(TINY);
@@ -309,7 +309,7 @@ fn records_of_other_code_are_told() {
     workbench.landscape(&["run", "tiny.yaml"]).success().stderr(contains("other code").not());
 }
 
-/// Weights that are not numbers are not a result, whatever the loss says.
+/// Weights that are not finite are not a result, whatever the loss says.
 #[test]
 fn weights_that_are_not_finite_count_as_diverged() {
     for engine in ["fused", "autograd"] {

@@ -150,7 +150,7 @@ fn status_tells_running_saved_and_failed() {
     workbench.landscape(&["status"]).success().stdout(contains("failed: the disk burnt"));
 }
 
-/// Machines do not agree on the time: what was noted before stands in nobody's way, whatever time it claims.
+/// Machines disagree about the time: an earlier note never blocks a run, whatever time it claims.
 #[test]
 fn a_failure_noted_by_a_clock_that_is_ahead_blocks_nothing() {
     let workbench = Workbench::new(TINY);
@@ -169,7 +169,7 @@ fn a_failure_noted_by_a_clock_that_is_ahead_blocks_nothing() {
     }
 }
 
-/// A record that another process is about to replace is not removed under its hands.
+/// A record that another process is about to replace is not removed while it does so.
 #[test]
 fn a_broken_record_that_is_being_trained_again_is_left_alone() {
     let workbench = Workbench::new(TINY);
@@ -185,7 +185,7 @@ fn a_broken_record_that_is_being_trained_again_is_left_alone() {
     assert!(!run.exists());
 }
 
-/// `landscape` with the address space that `ulimit -v` leaves it.
+/// `landscape` under an address space limited by `ulimit -v`.
 fn within(workbench: &Workbench, megabytes: usize, arguments: &[&str]) -> assert_cmd::assert::Assert {
     let mut command = Command::new("bash");
     let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", 1024 * megabytes);
@@ -193,7 +193,7 @@ fn within(workbench: &Workbench, megabytes: usize, arguments: &[&str]) -> assert
     assert_cmd::Command::from_std(command).assert()
 }
 
-/// The small runs are done; the one that no memory holds is told, and ends nothing.
+/// The small runs are done; the one that no memory holds is reported, and ends nothing.
 #[test]
 fn a_run_that_is_too_large_for_the_memory_fails_alone() {
     let arms = "arms:\n  vast: { data: { samples: 2000000000 } }\n";
@@ -340,8 +340,8 @@ fn bash(workbench: &Workbench, script: &Path, srun: &str, scontrol: &str) -> ass
     assert_cmd::Command::from_std(command).assert()
 }
 
-/// Every experiment that is delivered, in a job of its folder: the task finds all that it needs when the files themselves
-/// are gone.
+/// Every experiment in the repository, in a job of its folder: the task finds everything it needs after the files
+/// themselves are gone.
 #[test]
 fn a_job_carries_all_that_it_needs() {
     let workbench = Workbench::new(TINY);

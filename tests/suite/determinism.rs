@@ -1,4 +1,4 @@
-//! The same sweep, however it is cut up: the same draws to the last bit, the same numbers to rounding.
+//! The same sweep, however it is divided: the same draws to the last bit, the same numbers up to rounding.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -41,7 +41,7 @@ fn worst(a: &[PathBuf], b: &[PathBuf]) -> f64 {
         assert_eq!(a.file_name(), b.file_name());
         let [ours, theirs] = [a, b].map(|run| Metrics::read(&run.join("metrics.csv")).unwrap());
         for name in contrastive_landscape::metrics::measured().map(|column| column.key) {
-            // The smallest singular value is next to zero, and its quotient no number to compare by.
+            // The smallest singular value is close to zero, so a ratio to it is no basis for comparison.
             if name.ends_with("condition_number") {
                 continue;
             }
@@ -85,7 +85,7 @@ fn numbers_do_not_depend_on_workers_and_cohorts() {
     }
 }
 
-/// Who trains a run, and beside whom, changes no digit, whatever the engine: what is left to a flag is `--cohort` alone.
+/// Which process trains a run, and beside which others, changes no digit, whatever the engine; only `--cohort` can.
 #[test]
 fn workers_and_shards_change_no_digit() {
     for engine in ["fused", "autograd"] {

@@ -11,11 +11,11 @@ use contrastive_landscape::{
     train::Cohort,
 };
 
-/// Samples, p, d, m, batch: odd ones, wide ones, more words than one, a batch that does not divide the samples.
+/// Samples, p, d, m, batch: odd ones, wide ones, more than one word, a batch that does not divide the samples.
 ///
-/// No p is so small that a view is masked out wholly. There the authors' SymReLU gives a representation of zero, unit
-/// norm divides by 1e-12, and two parts of the bias's gradient of opposite signs swallow the rest of it in single
-/// precision (PyTorch's too: `tests/suite/step_truth.rs` has such a case) but not in double.
+/// Every p is large enough that no view is masked out wholly. There the authors' SymReLU gives a representation of
+/// zero, unit norm divides by 1e-12, and two parts of the bias's gradient with opposite signs swallow the rest of it in
+/// single precision (in PyTorch too: `tests/suite/step_truth.rs` has such a case) but not in double.
 const SHAPES: [[usize; 5]; 4] =
     [[41, 17, 5, 9, 17], [100, 70, 10, 33, 50], [60, 24, 24, 24, 30], [300, 50, 10, 50, 128]];
 
@@ -74,7 +74,8 @@ fn fused_steps_are_autograd_steps() {
             );
         }
         for (parameter, value) in &reference {
-            // A bias before batch norm has no gradient but rounding: next to zero, weights of order one set the scale.
+            // The gradient of a bias before batch norm is pure rounding: next to zero, weights of order one set the
+            // scale.
             let off = norm((&state[parameter] - value).into_iter()) / norm(value.iter().copied()).max(1e-2);
             assert!(off < 2e-5, "{name}: {parameter} is off by {off:e}");
         }

@@ -1,4 +1,4 @@
-//! Faults, each by causing it: what is finished stays, what happened is said, and the next start goes on.
+//! Faults, each by causing it: what is finished stays, what happened is reported, and the next start goes on.
 
 use std::{
     fs,
@@ -134,7 +134,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     let build = |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         let inner = AutogradEngine::new(members, device)?;
         let (cursed, steps) = (members.iter().any(|member| member.spec.seed == 3), Arc::clone(&steps));
-        // In the fourth epoch, so that there are checkpoints to go on from.
+        // In the fourth epoch, so that there are checkpoints to resume from.
         let before_step = Box::new(move || assert!(!cursed || steps.fetch_add(1, Ordering::SeqCst) < 10, "seed 3"));
         Ok(Box::new(Faulty { inner, before_step }))
     };
@@ -152,7 +152,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     assert!(record::unfinished(results.path(), "tiny").unwrap().is_empty());
 }
 
-/// Of this process: its first epoch, whatever has been done before.
+/// Of this process: its first epoch, whatever was done before.
 fn interrupted_in_the_first_epoch(runs: &[PlannedRun], results: &Path) -> Interrupted {
     let options = options(results);
     let asked = options.interrupt.clone();
@@ -168,7 +168,7 @@ fn an_interrupt_from_within_leaves_what_is_needed_to_go_on() {
     let (results, straight) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let runs = plan(1..=3);
     run(&runs, &options(straight.path())).unwrap();
-    // Nothing is begun by a sweep that has been asked to stop before.
+    // A sweep that has already been asked to stop begins nothing.
     let early = options(results.path());
     early.interrupt.ask();
     let outcome = run(&runs, &early).unwrap().interrupted.unwrap();
@@ -295,7 +295,8 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_stops_the_sweep_and_leaves_what_is_recorded() {
-    // What finishes within a second is recorded together: runs long enough that the disk is full before all have begun.
+    // Runs that finish within a second are recorded together: these are long enough that the disk is full before all
+    // have begun.
     let long = TINY.replace("seeds: 1..4", "seeds: 1..40").replace("epochs: 6", "epochs: 8000");
     let workbench = Workbench::new(&long.replace("  model:", "  metrics: { every: 20, detail_every: 2000 }\n  model:"));
     let results = workbench.path("results");

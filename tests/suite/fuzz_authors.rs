@@ -33,7 +33,7 @@ fn yaml_like() -> impl Strategy<Value = String> {
     (pieces(words, ".{0,4}", 24)).prop_map(|pieces| pieces.concat().replace('\u{a0}', "  "))
 }
 
-/// A key with a value of theirs or of none's, line by line: most of it is a configuration.
+/// A key with a value, line by line, of theirs or made up: most of it is a configuration.
 fn configuration() -> impl Strategy<Value = String> {
     let keys = "nn num_exp NUM_EPOCHES batch_size p d m lr has_online_ReLU has_target_ReLU sigma0 threshold z_dim \
                 one_hot_latent batch_norm ws_noise_levels gaussian_noise_levels sparsity_levels masking_probs";
@@ -67,7 +67,7 @@ fn command_line() -> impl Strategy<Value = (Script, Vec<String>)> {
     })
 }
 
-/// Fewer inputs, where one takes more than the parsing of a line.
+/// Fewer inputs, where one takes longer than parsing a line.
 fn fewer_inputs() -> ProptestConfig {
     ProptestConfig { cases: inputs().cases.min(20_000), ..inputs() }
 }

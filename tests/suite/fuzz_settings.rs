@@ -35,7 +35,7 @@ panels: [min_cosine, loss_mean]
 table: { columns: [max_cosine], published: { NCL: [[0.5, 0.1]] } }
 ";
 
-/// Words that a file can be made of, and numbers at the ends of their ranges.
+/// Words that a file can consist of, and numbers at the ends of their ranges.
 const WORDS: &[&str] = &[
     "0",
     "1",
@@ -116,7 +116,7 @@ const WORDS: &[&str] = &[
     "ema",
 ];
 
-/// Goes as far as planning goes, with a few seeds; training is not tried.
+/// Goes as far as planning, with a few seeds; nothing is trained.
 fn plan(experiment: &Path, overrides: &Overrides) -> Result<()> {
     let (mut experiment, lines) = Experiment::read(experiment)?;
     experiment.seeds.0.truncate(2);
@@ -143,8 +143,8 @@ fn covers_once(plans: &[(Experiment, Vec<PlannedRun>)], of: usize) {
     assert!(seen.iter().all(|&times| times == 1), "{seen:?}");
 }
 
-/// Reads an input with an experiment's file; counts those that were taken, so that the inputs are known to be near enough
-/// to valid ones.
+/// Reads an input with an experiment's file; counts those that were accepted, to be sure that the inputs are near
+/// enough to valid ones.
 fn experiments(inputs: impl Strategy<Value = (String, Vec<String>)>) {
     let folder = tempfile::tempdir_in(scratch()).unwrap();
     let path = folder.path().join("fuzzed.yaml");

@@ -57,7 +57,7 @@ fn a_gpu_gives_the_numbers_of_the_cpu() {
         println!("skipped: {reason}");
         return;
     }
-    // Sums are taken in other orders, so the last digits differ and the steps carry that on.
+    // Sums are taken in a different order, so the last digits differ, and the steps carry that on.
     for (dtype, bound) in [("float64", 1e-10), ("float32", 1e-4)] {
         for method in methods() {
             let specs = cohort(&method.name, dtype);

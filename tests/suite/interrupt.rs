@@ -1,4 +1,4 @@
-//! Signals: a sweep saves what it is at, says so by its exit code, and goes on when it is run again.
+//! Signals: a sweep saves its work, says so by its exit code, and goes on when it is run again.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -40,7 +40,7 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Waits until something is so, but no longer than a test may take.
+/// Waits until a condition holds, but no longer than a test may take.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -120,7 +120,7 @@ fn two_processes_share_a_sweep_and_take_over_from_the_dead() {
         .collect();
     assert_eq!(differing(&workbench.results(), &reference.results()), [""; 0]);
     assert_eq!(workbench.unfinished(), ["lock"]);
-    // No run was done twice: the two together trained what the dead one had not recorded.
+    // No run was done twice: the other two together trained what the dead process had not recorded.
     let trained = |text: &String| -> usize {
         let line = text.lines().find(|line| line.contains("runs trained")).unwrap();
         line.split(' ').next().unwrap().parse().unwrap()
@@ -146,7 +146,7 @@ fn an_ignored_signal_stays_ignored() {
     assert_eq!(workbench.runs().len(), 4);
 }
 
-/// A reader of stderr that goes away, `head` or a closed terminal, costs no run and no picture.
+/// A reader of stderr that goes away, such as `head` or a closed terminal, costs no run and no picture.
 #[test]
 fn output_that_nobody_reads_stops_nothing() {
     let workbench = Workbench::new(LONG);

@@ -25,7 +25,7 @@ arms:
 seeds: 1..3
 ";
 
-/// Fused runs one by one, and cohorts under autograd; saved after every epoch, and now and then.
+/// Fused runs one by one, and cohorts under autograd; saved after every epoch, or only now and then.
 const WAYS: &[&[&str]] = &[
     &["--checkpoint-every", "0"],
     &["--checkpoint-every", "0.05"],

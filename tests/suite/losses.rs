@@ -1,5 +1,5 @@
-//! Every loss of the table held against its literal form, by itself: a new row needs no test of its own to be covered here.
-//! And closed forms, where a value is known.
+//! Every loss of the table is held against its literal form: a new row is covered without a test of its own. There are
+//! closed forms too, where a value is known.
 
 use contrastive_landscape::{
     kernels::Matrix,
@@ -66,7 +66,7 @@ fn assert_near(found: f64, expected: f64, tolerance: f64, what: &str) {
 
 #[track_caller]
 fn assert_all_near(found: &Array2<f64>, expected: &Array2<f64>, tolerance: f64, what: &str) {
-    // Where all samples are told apart, attraction and repulsion of about this size cancel.
+    // Where all samples are well separated, attraction and repulsion of about this size cancel.
     const PARTS: f64 = 0.02;
     let size = expected.iter().fold(PARTS, |size, value| size.max(value.abs()));
     let error = (found - expected).iter().fold(0.0f64, |error, value| error.max(value.abs()));
@@ -118,7 +118,7 @@ fn rotated(z: &Array2<f64>) -> Array2<f64> {
     z
 }
 
-/// A loss is left as it is by what it names, and by nothing else of the list.
+/// A loss is invariant under what it names, and under nothing else on the list.
 #[test]
 fn invariances_are_those_that_are_named() {
     for loss in losses() {
@@ -156,7 +156,7 @@ fn degenerate_views_are_finite() {
     }
 }
 
-/// A temperature divides similarities: half of it is what similarities twice as large would be.
+/// A temperature divides similarities: halving it has the effect of doubling them.
 #[test]
 fn temperature_divides() {
     let views = views(6, 4);
@@ -219,7 +219,7 @@ mod tensors {
 
     use super::*;
 
-    /// Views of three runs as tensors `(R, B, m)`, and each run's for itself.
+    /// Views of three runs as tensors `(R, B, m)`, and each run's separately.
     fn cohort(b: usize, m: usize) -> ([Tensor; 2], Vec<[Array2<f64>; 2]>) {
         let runs: Vec<_> =
             (0..3).map(|run| views(b, m).map(|z| z * (1.0 + 0.1 * f64::from(run)) + 0.01 * f64::from(run))).collect();
@@ -269,7 +269,7 @@ mod tensors {
     }
 }
 
-/// What the authors' own code says, on views whose representations fall on both sides of every bound.
+/// What the authors' own code computes, on views whose representations fall on both sides of every bound.
 #[derive(serde::Deserialize)]
 struct Recorded {
     batch: usize,

@@ -1,4 +1,4 @@
-//! Every test that goes through the public face of the crate or through the program, as one binary: linking the crate
+//! Every test that goes through the crate's public interface or through the program, as one binary: linking the crate
 //! takes longer than most of them.
 
 #![allow(clippy::disallowed_macros)] // a test may panic

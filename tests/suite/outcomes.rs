@@ -1,4 +1,4 @@
-//! What the numbers of a run mean: the columns' table, and outcomes in words.
+//! What the numbers of a run mean: the table of columns, and outcomes in words.
 
 use std::{fs, path::Path};
 
@@ -61,7 +61,7 @@ fn a_row_holds_what_was_found() {
         assert_eq!(last("wt_min_cosine") > 0.9, warm);
         assert!(last("signed_min_cosine") <= last("min_cosine"));
         assert!((1.0..=4.0).contains(&last("wo_effective_rank")));
-        // Half of the entries are masked: a perfect encoder too misses something.
+        // Half of the entries are masked: even a perfect encoder misses something.
         assert!(last("latent_r2") < 1.0 && (last("latent_r2") > 0.3 || !warm), "{}", last("latent_r2"));
     }
 }

@@ -109,7 +109,7 @@ impl Case {
             .collect()
     }
 
-    /// Recorded gradients of a step by our names. Their modules register the encoder's bias once more as `bo` and `bt`.
+    /// Recorded gradients of a step by our names. Their modules also register the encoder's bias as `bo` and `bt`.
     pub fn gradients(&self, step: usize) -> Vec<(String, ArrayD<f64>)> {
         let prefix = format!("step{step}.grad.");
         self.arrays

@@ -47,7 +47,7 @@ fn every_logged_value_and_the_final_parameters() {
     let table = crosscheck::table(&comparisons);
     println!("{table}");
     assert!(comparisons.iter().all(crosscheck::Comparison::is_within), "{table}");
-    // What is reached, well inside the bounds: a regression would show here first.
+    // The accuracy actually reached, well inside the bounds: a regression would show here first.
     let exact: Vec<&str> = comparisons.iter().filter(|c| c.weights == 0.0).map(|c| c.case.as_str()).collect();
     println!("final parameters equal to the last bit: {exact:?}");
 }

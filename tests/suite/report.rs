@@ -1,6 +1,6 @@
-//! The report in a browser: it loads, says nothing on the console, and its controls work.
+//! The report in a browser: it loads, writes nothing to the console, and its controls work.
 //!
-//! Needs Debian's `chromium` (or another by the variable CHROMIUM); skipped, with its reason, where there is none.
+//! Needs Debian's `chromium` (or another, named by the variable CHROMIUM); skipped, with a reason, where there is none.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! A run that is saved, and taken up from its checkpoint, against one that never stopped: the same bytes.
+//! A run that is saved and resumed from its checkpoint, against one that never stopped: the same bytes.
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -48,7 +48,7 @@ fn straight(specs: &[Arc<RunSpec>], build: Build) -> (Vec<Log>, Vec<StateDict>) 
     (logs, engine.state().unwrap())
 }
 
-/// The same by a process for each epoch: everything but the files of checkpoints is forgotten in between.
+/// The same with a process for each epoch: everything but the checkpoint files is forgotten in between.
 fn in_pieces(specs: &[Arc<RunSpec>], build: Build) -> (Vec<Log>, Vec<StateDict>) {
     let results = tempfile::tempdir().unwrap();
     let workspace = Workspace::of(results.path(), "tiny");

@@ -77,7 +77,7 @@ fn direction(n: usize, phase: f64) -> Point {
 fn without_stops_the_gradient_is_that_of_the_loss_for_every_method() {
     for method in methods() {
         let mut small = Small::of(&format!("{{method: {}}}", method.name));
-        // Off the start, where biases of zero put some activations at their corners.
+        // Off the start, where biases of zero put some activations at their kinks.
         let at = &small.at + &(direction(small.at.len(), 0.3) * 0.01);
         let along = direction(at.len(), 2.0);
         let step = 1e-6;
@@ -109,7 +109,7 @@ fn the_hessian_is_that_of_the_loss_for_every_method() {
 
 #[test]
 fn silent_samples_have_a_curvature() {
-    // A threshold that silences all neurons on most samples, and a representation of zeros has a norm without slope.
+    // A threshold that silences all neurons on most samples: the norm of a zero representation has no slope.
     let mut small = Small::of("{method: ncl, model: {bias: {kind: constant, value: 0.3}, batch_norm: none}}");
     let at = small.at.clone();
     let product = small.hessian_product(&at, &direction(at.len(), 2.0));
@@ -147,7 +147,7 @@ fn train(folder: &std::path::Path, epochs: usize, lr: f64) -> Vec<PathBuf> {
 #[test]
 fn the_surface_is_the_loss_of_training() {
     let folder = tempfile::tempdir().unwrap();
-    // So small a rate that every batch of the epoch sees the same parameters.
+    // A rate so small that every batch of the epoch sees the same parameters.
     for run in train(folder.path(), 1, 1e-18) {
         let trained = TrainedLoss::of(&read_run(&run).unwrap(), 1).unwrap();
         let at_end = trained.over(1, |_| trained.end.clone()).unwrap()[0];

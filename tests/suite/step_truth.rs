@@ -35,7 +35,7 @@ const ENGINES: [(&str, Build); 2] = [
 fn check(case: &Case, runs: usize, place: usize, (engine_name, build): (&str, Build)) {
     let mut spec = case.spec();
     if engine_name == "fused" && spec.model.batch_norm == BatchNorm::Idle {
-        // The same arithmetic; a module that is never applied is autograd's to carry.
+        // The same arithmetic; carrying a module that is never applied is left to autograd.
         spec.model.batch_norm = BatchNorm::None;
     }
     let state = case.state("init", &spec);

@@ -1,6 +1,6 @@
 //! `--log tensorboard`: what TensorBoard's own reader finds in the event files is what `metrics.csv` holds.
 //!
-//! Needs a Python with the tensorboard package: `LANDSCAPE_PYTHON`, or `.venv/bin/python`. Skipped without.
+//! Needs a Python with the tensorboard package: `LANDSCAPE_PYTHON`, or `.venv/bin/python`. Skipped without one.
 
 use std::{path::PathBuf, process::Command};
 
@@ -47,7 +47,7 @@ fn tensorboard_reads_what_the_csv_holds() {
     let workbench = Workbench::new(TINY);
     let log = ["--log", "tensorboard", "--log-dir", "live"];
     workbench.landscape(&[&["run", "tiny.yaml"][..], &log].concat()).success();
-    // Once more: the curves of the second training take the place of the first's.
+    // Once more: the curves of the second training replace the first's.
     workbench.landscape(&[&["run", "tiny.yaml", "--force"][..], &log].concat()).success();
     for run in workbench.runs() {
         let folder = workbench.path("live/tiny").join(run.file_name().unwrap());

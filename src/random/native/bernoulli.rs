@@ -4,9 +4,9 @@ use super::Key;
 
 /// Random bits that are 1 with probability alpha, 64 to a word: the diagonals of the masks (Eq. 2, 3).
 ///
-/// Alpha is kept to 32 binary digits. A word of bits folds one random word for each digit, from the lowest that is set
-/// upwards: `or` for a 1 (p becomes (1 + p) / 2), `and` for a 0 (p becomes p / 2). One half costs one random word,
-/// quarters two, and no alpha more than 32.
+/// Alpha is kept to 32 binary digits. A word of bits is folded from one random word per digit, from the lowest set
+/// digit upwards: `or` for a 1 (p becomes (1 + p) / 2), `and` for a 0 (p becomes p / 2). One half costs one random
+/// word, a quarter two, and no alpha more than 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bernoulli {
     /// alpha * 2^32.
@@ -46,7 +46,7 @@ impl Bernoulli {
         self.numerator as f64 / (1u64 << Self::DIGITS) as f64
     }
 
-    /// The digits to fold, the lowest first: none for the constants 0 and 1, otherwise those from the lowest set one up.
+    /// The digits to fold, lowest first: none for the constants 0 and 1, otherwise those from the lowest set one up.
     ///
     /// Word `c` of the bits folds the key's words `c * digits().len()` and following, one for each digit.
     pub fn digits(self) -> impl ExactSizeIterator<Item = bool> {

@@ -1,8 +1,8 @@
 //! This program's own generator: counter-based, hence stateless.
 //!
-//! A [`Key`] names a sequence of 64-bit words, and any word of it can be had at once from its counter. Keys are derived
-//! from a seed and then from tags that say what the draws are for ([`Purpose`]), in which epoch, and so on. A draw
-//! therefore depends on what it is for, and never on the batch, cohort, thread, shard or device that asks for it.
+//! A [`Key`] names a sequence of 64-bit words, any of which can be had at once from its counter. Keys are derived from
+//! a seed and then from tags that say what the draws are for ([`Purpose`]), in which epoch, and so on. A draw therefore
+//! depends on what it is for, and never on the batch, cohort, thread, shard or device that asks for it.
 //!
 //! # Construction
 //!
@@ -40,7 +40,7 @@ pub const fn mix(mut word: u64) -> u64 {
 
 /// What a sequence of draws is for.
 ///
-/// The numbers enter the keys, hence every result: add new ones, never change those that stand.
+/// The numbers enter the keys, hence every result: add new ones, never change existing ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u64)]
 pub enum Purpose {
@@ -89,7 +89,8 @@ impl Key {
         Self::from_state(mix(self.state ^ mix(tag.into().wrapping_add(GOLDEN))))
     }
 
-    /// The increment is a hash of the state, apart from the words that the key gives, and odd so as to reach all words.
+    /// The increment is a hash of the state, independent of the words that the key gives, and odd so as to reach all
+    /// words.
     const fn from_state(state: u64) -> Self {
         Self { state, gamma: mix(!state) | 1 }
     }

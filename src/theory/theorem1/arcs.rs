@@ -109,7 +109,7 @@ fn figure(options: &Options, places: &[Place]) -> Figure {
             runs: vec![place.way.clone()],
         }
     };
-    // The ends have no barrier, and no place on a logarithmic axis.
+    // The ends have no barrier, hence no place on a logarithmic axis.
     let inner = &places[1..points];
     Figure {
         title: "Two atoms on one neuron: a valley that is flat along itself, and open at its ends".into(),

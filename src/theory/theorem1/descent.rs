@@ -18,7 +18,7 @@ pub struct Descent {
     pub tolerance: f64,
 }
 
-/// Where a descent ended.
+/// The end of a descent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct End {
     /// The last point, in U: unit columns.

@@ -28,7 +28,7 @@ pub fn expected_log_sum_exp(logits: &[f64], alpha: f64) -> (f64, Array1<f64>) {
     let excess: Vec<f64> = logits.iter().map(|logit| logit.exp_m1()).collect();
     let mean = d + alpha * excess.iter().sum::<f64>();
     let mut value = mean.ln();
-    // The shares' integrand is alpha s below the first node: what the rule gives there is a geometric series.
+    // Below the first node the shares' integrand is alpha s, and the rule's terms form a geometric series.
     let below = alpha * LOWEST.exp() / STEP.exp_m1() / mean;
     let mut shares = Array1::from_elem(logits.len(), below);
     let mut kept = vec![0.0; logits.len()];
@@ -58,10 +58,10 @@ pub fn expected_log_sum_exp(logits: &[f64], alpha: f64) -> (f64, Array1<f64>) {
 
 /// Distance of the nodes in `log(s mu)`: the error is about `exp(-pi^2 / STEP)`.
 const STEP: f64 = 0.25;
-/// The first node, below which the integrand, at most `(s mu / alpha)^2`, is nothing.
+/// The first node, below which the integrand, at most `(s mu / alpha)^2`, is negligible.
 const LOWEST: f64 = -19.0;
 
-/// The nodes `s mu`, up to where `exp(-s d)` is nothing for the largest logits.
+/// The nodes `s mu`, up to where `exp(-s d)` is negligible for the largest logits.
 static NODES: LazyLock<Vec<f64>> = LazyLock::new(|| {
     let count = (MAX_LOGIT + 8.0 - LOWEST) / STEP;
     (0..=count as i32).map(|k| (LOWEST + STEP * f64::from(k)).exp()).collect()
@@ -74,13 +74,14 @@ pub fn log_expected_sum_exp(logits: &[f64], alpha: f64) -> (f64, Array1<f64>) {
     (sum.ln(), kept / sum)
 }
 
-/// The same as [`expected_log_sum_exp`] by its definition, over all masks: the check of the other, up to a dozen logits.
+/// The same as [`expected_log_sum_exp`] by its definition, over all masks: a check of the other, for up to a dozen
+/// logits.
 pub fn enumerated_log_sum_exp(logits: &[f64], alpha: f64) -> (f64, Array1<f64>) {
     let kept = |mask: usize, j: usize| mask >> j & 1 == 1;
     let sums: Vec<f64> = (0..1usize << logits.len())
         .map(|mask| logits.iter().enumerate().map(|(j, logit)| if kept(mask, j) { logit.exp() } else { 1.0 }).sum())
         .collect();
-    // One mask after the other drops out, the lowest bit first.
+    // The masks drop out one after the other, the lowest bit first.
     let expect = |mut values: Vec<f64>| {
         while values.len() > 1 {
             values = values.chunks_exact(2).map(|pair| (1.0 - alpha) * pair[0] + alpha * pair[1]).collect();

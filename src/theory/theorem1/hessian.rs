@@ -1,6 +1,6 @@
 //! Hessians on the non-negative part of U.
 //!
-//! A permutation is a corner of that part: at it the losses have slopes to one side only and no Hessian. In coordinates S
+//! A permutation is a corner of that part: there the losses have only one-sided slopes and no Hessian. In coordinates S
 //! with `w_ij = s_ij^2 / |column j of S^2|` the same set has no corners, a slope into it becomes a curvature, and flat
 //! directions stay flat; there the Hessian decides.
 

@@ -15,17 +15,17 @@ use crate::theory::columns::{frobenius, nearest_permutation, random_signed};
 /// A loss this far below another is below it.
 const BELOW: f64 = 1e-9;
 
-/// What descents of the limit end at, in one dimension and at one temperature.
+/// Where descents of the limit end, in one dimension and at one temperature.
 pub struct Found {
     pub d: usize,
     pub temperature: f64,
-    /// The limit at a permutation, the least that a descent found, and the least there is.
+    /// The limit at a permutation, the least that a descent found, and its true minimum.
     pub at_permutation: f64,
     pub lowest: f64,
     pub least: f64,
     /// Whether permutations should be minimisers: whether the temperature is at least the critical one.
     pub predicted: bool,
-    /// Ends as low as the lowest that are no permutation.
+    /// Ends as low as the lowest that are not permutations.
     pub others: usize,
 }
 

@@ -4,9 +4,9 @@
 //! `b r_i` with `r_i` column i of R = ReLU(W). Inner products of representations are therefore masks times entries of
 //! G = R^T R, and both losses are functions of G alone.
 //!
-//! The contrastive loss has two forms. The proof (A.16) takes the expectation over the negatives' masks outside of the
-//! logarithm, as with one negative for each atom. The limit of Eq. 9 for ever more negatives has it inside, and other
-//! minimisers.
+//! The contrastive loss has two forms. The proof (A.16) takes the expectation over the negatives' masks outside the
+//! logarithm, as with one negative for each atom. The limit of Eq. 9 for ever more negatives has it inside, and has
+//! other minimisers.
 
 use ndarray::{Array1, Array2, Zip};
 
@@ -58,8 +58,8 @@ impl Views {
         self.contrastive_gradient(weight).0
     }
 
-    /// [`contrastive`](Self::contrastive) and its gradient; where an entry is zero, the derivative towards smaller ones,
-    /// which is zero, as in every library's ReLU.
+    /// [`contrastive`](Self::contrastive) and its gradient. Where an entry is zero, the derivative towards smaller ones
+    /// is taken, which is zero, as in every library's ReLU.
     pub fn contrastive_gradient(&self, weight: &Array2<f64>) -> (f64, Array2<f64>) {
         let (value, gradient) = self.contrastive_of(&representations(weight));
         (value, where_active(gradient, weight))

@@ -1,4 +1,4 @@
-//! Part (b): what descents from random starts end at.
+//! Part (b): where descents from random starts end.
 
 use std::fmt::Display;
 
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// A loss this far above the minimum is at the minimum.
+/// A loss at most this far above the minimum counts as at the minimum.
 const AT_MINIMUM: f64 = 1e-9;
 
-/// A descent with what stands at its end.
+/// A descent with what lies at its end.
 struct Descended {
     end: End,
     /// Loss at the end above the minimum over U.
@@ -144,8 +144,8 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
     report.figure("ends", |path| ends(options, &found).draw(path))
 }
 
-/// How many of the ends are of which kind; of those that are stationary and no permutation how far they lie above the
-/// minimum, and the smallest eigenvalue of their Hessians.
+/// How many of the ends are of which kind and, for those that are stationary but no permutation, how far they lie above
+/// the minimum, and the smallest eigenvalue of their Hessians.
 fn tally(descended: &[Descended]) -> String {
     let of_kind = |kind: Kind| descended.iter().filter(move |d| d.kind == kind);
     let describe = |(kind, name): &(Kind, &str)| {

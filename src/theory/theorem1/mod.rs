@@ -1,14 +1,14 @@
 //! Theorem 1: where the losses have their minima.
 //!
 //! In the theorem's setting m = d = p, M = I, there is no noise, latents are uniform on the standard basis, the encoder
-//! is `h(a) = ReLU(W a)` without bias, and W lies in U, the matrices with unit columns. The theorem says that
-//! (a) every W without negative entries minimises the non-contrastive loss, whereas
-//! (b) the minimisers of the contrastive loss are exactly the permutations. The first is true; of the second it depends on
-//! what "the contrastive loss" is in expectation: see [`loss`].
+//! is `h(a) = ReLU(W a)` without bias, and W lies in U, the matrices with unit columns. The theorem says that (a) every
+//! W without negative entries minimises the non-contrastive loss, whereas (b) the minimisers of the contrastive loss
+//! are exactly the permutations. The first is true; the second depends on what "the contrastive loss" is in
+//! expectation: see [`loss`].
 //!
 //! The mathematics: [`loss`] has both losses with exact expectations over the masks ([`expectation`]) and gradients,
-//! [`descent`] minimises, [`surroundings`] certify what stands at the end of a descent, [`hessian`] has the curvature on
-//! the non-negative part of U. The studies: one file for each, with its table and its picture.
+//! [`descent`] minimises, [`surroundings`] certifies the end of a descent, [`hessian`] has the curvature on the
+//! non-negative part of U. The studies: one file for each, with its table and its picture.
 
 mod arcs;
 mod curvatures;

@@ -24,9 +24,9 @@ struct Optimum {
     contrastive: f64,
     /// Norm of the contrastive loss's Riemannian gradient times d.
     gradient: f64,
-    /// Of all permutations, over the largest possible: that of a permutation which shares no axis.
+    /// Of all permutations, relative to the largest possible: the distance of a permutation that shares no axis.
     distance: f64,
-    /// Singular values that are more than rounding of the largest.
+    /// Singular values above the rounding of the largest.
     rank: usize,
     smallest_singular: f64,
     cosine: MaxCosine,

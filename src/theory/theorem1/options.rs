@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// What tables and figures are headed by.
+    /// Title of tables and figures.
     pub title: String,
     /// Seed of every draw.
     pub seed: u64,

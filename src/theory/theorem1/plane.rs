@@ -42,7 +42,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
     report.figure("slice", |path| figure(options, panels).draw(path))
 }
 
-/// A loss above its minimum without its rounding, which iso-lines at zero would show.
+/// A loss above its minimum, with rounding removed, which iso-lines at zero would show.
 fn settled(loss: f64) -> f64 {
     if loss.abs() < 1e-12 { 0.0 } else { loss }
 }

@@ -1,4 +1,4 @@
-//! What stands at the end of a descent: a minimum or a saddle, a permutation or not.
+//! What lies at the end of a descent: a minimum or a saddle, a permutation or not.
 
 use ndarray::{Array2, Axis, Zip};
 
@@ -16,9 +16,9 @@ const NEAR: f64 = 1e-5;
 
 /// How a loss rises around a point of U: whether the point is a local minimum.
 ///
-/// ReLU gives the loss corners wherever an entry is zero, so that a Hessian alone does not decide. Around a point with
-/// entries at zero there are three ways to go, and to second order they do not mix, unless there is a zero entry that
-/// costs no slope: then each of these is tried by itself, which may show a saddle but not a minimum.
+/// ReLU gives the loss corners wherever an entry is zero, so a Hessian alone does not decide. Around a point with zero
+/// entries there are three ways to go, which to second order do not mix, unless some zero entry costs no slope: then
+/// each of these is tried by itself, which may show a saddle but not a minimum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Surroundings {
     /// The smallest slope towards making one of the zero entries positive.
@@ -56,7 +56,7 @@ impl Surroundings {
         }
     }
 
-    /// Whether no way goes down, as far as numbers tell.
+    /// Whether no way leads down, as far as numbers can tell.
     pub fn is_minimum(&self) -> bool {
         self.slope > -NEAR && self.entering > -NEAR && self.wasting > -NEAR && self.curvature > -NEAR
     }
@@ -83,8 +83,8 @@ fn entering(
     (slope(ANGLE) - slope(0.0)) / ANGLE
 }
 
-/// The smallest eigenvalue of the Riemannian Hessian among directions that keep zero entries at zero; its columns of the
-/// gradient by central differences. Infinite where there is no such direction, as at a permutation.
+/// The smallest eigenvalue of the Riemannian Hessian among directions that keep zero entries at zero, by central
+/// differences of the gradient. Infinite where there is no such direction, as at a permutation.
 fn curvature(weight: &Array2<f64>, key: Key, by_representation: &dyn Fn(&Array2<f64>) -> Array2<f64>) -> f64 {
     const STEP: f64 = 0.1 * NEAR; // steps over no corner
     let gradient = |at: &Array2<f64>| {
@@ -105,7 +105,7 @@ fn curvature(weight: &Array2<f64>, key: Key, by_representation: &dyn Fn(&Array2<
     extreme_eigenvalues(basis.len(), basis.len(), key, apply).map_or(f64::INFINITY, |extremes| extremes.smallest)
 }
 
-/// What a descent ended at.
+/// What lies at the end of a descent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A permutation matrix, which recovers every atom: the theorem's minimum.
@@ -114,7 +114,7 @@ pub enum Kind {
     OtherMinimum,
     /// A stationary point with a way down.
     Saddle,
-    /// Not stationary yet when the steps ran out.
+    /// Not yet stationary when the steps ran out.
     Unfinished,
 }
 

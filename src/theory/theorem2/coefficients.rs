@@ -10,10 +10,10 @@ use super::{
 };
 use crate::theory::Verdict;
 
-/// How the checks begin that are about the span.
+/// How the names of the checks about the span begin.
 const SPANS: [&str; 2] = ["W^o M outside", "the same with updates in turns"];
 
-/// C2 after every step: as printed, in closed form, and as descent has it.
+/// C2 after every step: as printed, in closed form, and as found by descent.
 struct Found {
     printed: Vec<f64>,
     closed: Vec<f64>,

@@ -15,14 +15,14 @@ use crate::{
     theory::{columns::frobenius, style},
 };
 
-/// A start made from what the encoders times M shall be.
+/// A start made so that the encoders times M are as given.
 struct Constructed {
     label: &'static str,
     /// Makes `W^o_0 M` and `W^t_0 M` from the truth and a random matrix.
     make: fn(&Array2<f64>, &Array2<f64>) -> [Array2<f64>; 2],
     /// Whether the truth is in the span of the two.
     holds_truth: bool,
-    /// Whether what the closed form tends to is the truth.
+    /// Whether the closed form tends to the truth.
     recovers: bool,
 }
 
@@ -68,7 +68,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
     let recovered = |seen: &Array2<f64>| max_cosine(seen, &truth).min;
     struct Followed {
         recovery: Vec<f64>,
-        /// What is recovered in the limit: the sum, or where that is zero the online encoder at the start.
+        /// What is recovered in the limit: the sum or, where that is zero, the online encoder at the start.
         limit: f64,
         outside: f64,
     }

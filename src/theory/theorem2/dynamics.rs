@@ -178,7 +178,7 @@ impl ClosedForm {
     }
 }
 
-/// The length of what `matrix` has outside of the span of `a` and `b`, as vectors, over its own length.
+/// The length of the part of `matrix` outside the span of `a` and `b`, as vectors, relative to its own length.
 pub fn outside_span(matrix: &Array2<f64>, a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     let dot = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
     let remove = |from: &Array2<f64>, along: &Array2<f64>| from - &(along * (dot(from, along) / dot(along, along)));

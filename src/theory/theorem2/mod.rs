@@ -2,10 +2,9 @@
 //!
 //! Encoders without activation and bias, trained together on the linear loss (Eq. 7) with weight decay, follow a linear
 //! recurrence in expectation: the sum `(W^o + W^t) M` is multiplied by `lambda + c_t` in step t and the difference by
-//! `lambda - c_t`, where `c_t = 2 eta_t alpha^2 (kappa + sigma^2)`. Hence
-//! `W^o_t M = C1 W^o_0 M + C2 (W^o_0 + W^t_0) M` with `C1 = prod (lambda - c_i)` and
-//! `C2 = (prod (lambda + c_i) - prod (lambda - c_i)) / 2`: what is learned was there at the start. (The paper prints another
-//! C2: see [`dynamics::printed_sum_coefficient`].)
+//! `lambda - c_t`, where `c_t = 2 eta_t alpha^2 (kappa + sigma^2)`. Hence `W^o_t M = C1 W^o_0 M + C2 (W^o_0 + W^t_0) M`
+//! with `C1 = prod (lambda - c_i)` and `C2 = (prod (lambda + c_i) - prod (lambda - c_i)) / 2`: whatever is learnt was
+//! there at the start. (The paper prints another C2: see [`dynamics::printed_sum_coefficient`].)
 //!
 //! [`dynamics`] has the recurrence, its closed form and its stochastic counterpart; the studies have a file each.
 

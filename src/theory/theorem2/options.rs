@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// What tables and figures are headed by.
+    /// Title of tables and figures.
     pub title: String,
     /// Seed of every draw.
     pub seed: u64,
@@ -83,7 +83,7 @@ pub struct Stochastic {
     pub rate: f64,
     pub decay: f64,
     pub noise: f64,
-    /// Batch sizes, and sizes of data sets of which every step takes the whole.
+    /// Batch sizes, and sizes of data sets that every step takes in full.
     pub sizes: Vec<usize>,
 }
 
@@ -162,7 +162,7 @@ impl Options {
         key(self.seed, b"theorem2", part as u64).derive(start)
     }
 
-    /// The starts that all parts share but the corollary's: standard normal entries over the root of p.
+    /// The starts that all parts but the corollary share: standard normal entries over the root of p.
     pub(super) fn start(&self, i: u64) -> Encoders {
         let mut draws = self.key(Part::Starts, i).stream();
         let scale = (self.p as f64).sqrt().recip();

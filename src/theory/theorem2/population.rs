@@ -107,7 +107,7 @@ fn panels(options: &Options, found: &[Vec<Deviation>]) -> Vec<Panel> {
             label: schedule.label.clone(),
             style: style(i),
             x: recorded(*steps).into_iter().map(|step| step as f64).collect(),
-            // A difference of exactly nothing still has a place on the logarithmic axis.
+            // An error of exactly zero still needs a place on the logarithmic axis.
             runs: starts.iter().map(|start| of(start).iter().map(|value| value.max(1e-17)).collect()).collect(),
         };
         schedules.iter().zip(found).enumerate().map(curve).collect()

@@ -1,4 +1,4 @@
-//! What learning rates on either side of the bound do to the norms.
+//! The effect on the norms of learning rates on either side of the bound.
 
 use anyhow::Result;
 
@@ -40,7 +40,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<Panel> {
         for (i, norms) in of_ratio.iter().enumerate() {
             norms.iter().enumerate().for_each(|(t, norm)| table.push(&[ratio, &i, &t, norm]));
         }
-        // Late, only the sum is left, and the norm grows by lambda + c a step.
+        // Late on, only the sum is left, and the norm grows by lambda + c per step.
         let growth = |norms: &Vec<f64>| norms[*steps] / norms[steps - 1];
         let error =
             of_ratio.iter().map(|norms| (growth(norms) - decay - ratio * (1.0 - decay)).abs()).fold(0.0, f64::max);

@@ -90,7 +90,7 @@ impl Encoders {
             && frobenius(&(&self.online - &self.target)) < AT_IDENTITY
     }
 
-    /// With rows scaled to unit length: what they point at.
+    /// With rows scaled to unit length: only their directions.
     pub fn directions(&self) -> Self {
         let mut directions = self.clone();
         normalize_rows(&mut directions.online);
@@ -100,7 +100,7 @@ impl Encoders {
 }
 
 impl Rule {
-    /// One step of `weight`, in place; how far it moved the entry that it moved most.
+    /// One step of `weight`, in place; returns the largest movement of an entry.
     fn step(&self, pairs: &Pairs, weight: &mut Array2<f64>, answers: &Array2<f64>, view: View) -> f64 {
         let before = weight.clone();
         weight.scaled_add(-self.rate, &pairs.gradient(&before, answers, self.bias, view));
@@ -112,9 +112,9 @@ impl Rule {
         before.iter().zip(weight.iter()).fold(0.0, |largest: f64, (before, after)| largest.max((after - before).abs()))
     }
 
-    /// Runs until a whole round has changed next to nothing, an encoder runs away, or the rounds are used up. `watch` sees
-    /// the encoders before the first step and after every one; a turn that ends early lets it see its end as often as it
-    /// would have had steps.
+    /// Runs until a whole round has changed almost nothing, an encoder runs away, or the rounds are used up. `watch`
+    /// sees the encoders before the first step and after every one; a turn that ends early shows its end for each step
+    /// that it did not need.
     pub fn run(&self, pairs: &Pairs, mut encoders: Encoders, mut watch: impl FnMut(&Encoders)) -> Encoders {
         watch(&encoders);
         for _ in 0..self.rounds {
@@ -315,7 +315,7 @@ mod tests {
         let (low, high) = at(4, 0.0).unwrap();
         assert!((low - 0.075).abs() < 1e-15 && (high - 0.9).abs() < 1e-15);
         assert_eq!(at(4, 0.6), None);
-        // Whether Delta shrinks is no part of it.
+        // Whether Delta shrinks is a separate question.
         let dense = assumptions(Source { d: 4, sparsity: 0.9, alpha: 1.0 }, 0.0);
         assert_eq!(dense.biases(), Some((low, high)));
         assert!(dense.contraction(0.4) > 1.0);

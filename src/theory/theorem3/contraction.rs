@@ -11,7 +11,7 @@ use super::{
     options::Contraction,
 };
 
-/// By what a turn multiplies the error late in a run: for every bias, for every start; and what theory says.
+/// The factor on the error in a late turn of a run: for every bias, for every start; and what theory says.
 pub struct Rates {
     pub measured: Vec<Vec<f64>>,
     pub predicted: Vec<f64>,
@@ -29,12 +29,12 @@ pub fn study(options: &Options, report: &mut Report) -> Result<Rates> {
         let mut ends = vec![];
         rule.run(&pairs, options.start(d, assumed.radius, i), |encoders| {
             if step > 0 && step % rule.turn == 0 {
-                // Turns end after 1, 2, ... times their steps, the online encoder's first.
+                // Turns end after 1, 2, ... times their number of steps, the online encoder's first.
                 ends.push(encoders.distances()[(step / rule.turn + 1) % 2]);
             }
             step += 1;
         });
-        // Later ratios are rounding, earlier ones not yet the limit.
+        // Later ratios are rounding; earlier ones have not reached the limit.
         let late = ends.windows(2).rev().find(|pair| pair[1] > AT_IDENTITY);
         late.map_or(f64::NAN, |pair| pair[1] / pair[0])
     };

@@ -77,7 +77,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<()> {
 fn figure(options: &Options, traces: &Traces) -> Figure {
     let settings = &options.convergence;
     let steps: Vec<f64> = (0..=2 * settings.turn * settings.rounds).map(|step| step as f64).collect();
-    // The floor keeps an error of exactly nothing on the logarithmic axis.
+    // The floor keeps an error of exactly zero on the logarithmic axis.
     let floored =
         |runs: &[Vec<f64>]| runs.iter().map(|run| run.iter().map(|value| value.max(1e-12)).collect()).collect();
     let curve = |label: &str, index: usize, runs: &[Vec<f64>]| Curve {

@@ -4,7 +4,7 @@ use ndarray::{Array2, Zip, aview1};
 
 use crate::random::Draws;
 
-/// SReLU_b (Eq. 14) with `bias` b >= 0: what of `x` lies beyond b on either side.
+/// SReLU_b (Eq. 14) with `bias` b >= 0: the part of `x` beyond b on either side.
 pub fn srelu(x: f64, bias: f64) -> f64 {
     (x.abs() - bias).max(0.0).copysign(x)
 }
@@ -14,9 +14,9 @@ pub fn srelu(x: f64, bias: f64) -> f64 {
 pub enum Noise {
     /// `x = z`.
     None,
-    /// +-sigma, as bounded noise the theorem asks for.
+    /// +-sigma: bounded noise, as the theorem asks for.
     TwoPoint(f64),
-    /// N(0, sigma^2), known by samples only.
+    /// N(0, sigma^2), through samples only.
     Gaussian(f64),
 }
 
@@ -96,7 +96,7 @@ impl Source {
             }
             joint
         };
-        // Given that z is not zero: everything less what a latent of zeros contributes.
+        // Given that z is not zero: everything minus the contribution of a latent of zeros.
         let zero = (1.0 - sparsity).powi(d as i32);
         let terms = vec![(1.0 / (1.0 - zero), joint(&latents)), (-zero / (1.0 - zero), joint(&[(0.0, 1.0)]))];
         let q = alphabet.len();
@@ -136,15 +136,15 @@ impl Pairs {
         }
     }
 
-    /// What the other view makes of every value of `view`: `E[SReLU_b(W a') ; a = value]`, `(m, N)`, for the weight W of
-    /// the encoder that sees the other view a'. The expectation carries the probability of the value.
+    /// How the other view answers every value of `view`: `E[SReLU_b(W a') ; a = value]`, `(m, N)`, for the weight W of
+    /// the encoder that sees the other view a'. The expectation includes the probability of the value.
     pub fn answers(&self, other: &Array2<f64>, bias: f64, view: View) -> Array2<f64> {
         match &self.joint {
             Joint::Sampled(second) => {
                 let seen = if view == View::First { second } else { &self.first };
                 other.dot(&seen.t()).mapv_into(|x| srelu(x, bias)) / seen.nrows() as f64
             }
-            // The two views have the same distribution, whichever is the first.
+            // The two views have the same distribution, whichever comes first.
             Joint::Product(terms) => {
                 let responses = other.dot(&self.first.t()).mapv_into(|x| srelu(x, bias));
                 let mut answers = Array2::zeros(responses.dim());

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::theory::Verdict;
 
-/// A setting inside the assumptions, and what its starts do.
+/// A setting inside the assumptions, and the outcome of its starts.
 struct Setting {
     source: Source,
     bias: f64,
@@ -67,7 +67,7 @@ pub fn study(options: &Options, report: &mut Report) -> Result<Verdict> {
     Ok(verdict(options, &settings, all))
 }
 
-/// Of every start the distance at its end.
+/// For every start, the distance at its end.
 fn run(options: &Options, source: Source, rule: Rule) -> Vec<f64> {
     let pairs = exact(source, 0.0);
     let radius = options.assumptions(source, 0.0).radius;

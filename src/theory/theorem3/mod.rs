@@ -50,7 +50,7 @@ pub fn run(options: &Options, out: &Path, plots: &Path) -> Result<Report> {
     Ok(report)
 }
 
-/// The pairs of views for noise that has finitely many values.
+/// The pairs of views for noise with finitely many values.
 fn exact(source: Source, sigma: f64) -> Pairs {
     let noise = if sigma == 0.0 { Noise::None } else { Noise::TwoPoint(sigma) };
     source.pairs(noise).expect("finitely many views")

@@ -15,11 +15,11 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// What tables and figures are headed by.
+    /// Title of tables and figures.
     pub title: String,
     /// Seed of every draw.
     pub seed: u64,
-    /// Probability that a mask keeps a coordinate, where no sweep says otherwise; so for the next two.
+    /// Probability that a mask keeps a coordinate, where no sweep says otherwise; likewise the next two.
     pub alpha: f64,
     /// Probability of a latent entry to be non-zero.
     pub sparsity: f64,
@@ -85,7 +85,7 @@ pub struct Convergence {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweeps {
-    /// Warm-start radii over the largest that the theorem allows.
+    /// Warm-start radii relative to the largest that the theorem allows.
     pub radii: Vec<f64>,
     pub dimensions: Vec<usize>,
     /// Biases, each with starts of the radii `radii_of_biases`.

@@ -1,4 +1,4 @@
-//! One assumption after the other broken: what share of starts still converges.
+//! One assumption after the other broken: the share of starts that still converges.
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ use crate::{
     theory::style,
 };
 
-/// What share of starts converges along a swept quantity: for every value, for every start.
+/// The share of starts that converges along a swept quantity: for every value, for every start.
 struct Sweep {
     label: String,
     values: Vec<f64>,
