@@ -37,7 +37,7 @@ pub const THEIRS: [Flag; 11] = [
 
 /// Our flags beside them.
 pub const OURS: [Flag; 2] = [
-    flag("seed", "SEED", "of NumPy's generator, which the script leaves to chance [1]"),
+    flag("seed", "SEED", "seed of NumPy's generator, which the script leaves to chance [1]"),
     flag("update", "RULE", "neural (Algorithm 2 of Arora et al. 2015) or olshausen-field [neural]"),
 ];
 
@@ -236,11 +236,11 @@ fn check_closeness(learnt: &ArrayView2<f64>, m: &Array2<f64>) -> Result<()> {
     let bound = 50.0 / (m.ncols() as f64).ln();
     let farthest = difference.columns().into_iter().map(|column| column.dot(&column).sqrt()).fold(0.0, f64::max);
     if farthest.is_nan() || farthest > bound {
-        bail!("an atom has gone {farthest:.3} from the dictionary's, beyond 50 / ln d = {bound:.3}");
+        bail!("an atom is {farthest:.3} away from the dictionary's, beyond 50 / ln d = {bound:.3}");
     }
     let distance = spectral_norm(&difference);
     if distance.is_nan() || distance > 2.0 {
-        bail!("|W^T - M| = {distance:.4} has gone beyond 2 |M| = 2");
+        bail!("|W^T - M| = {distance:.4} is beyond 2 |M| = 2");
     }
     Ok(())
 }

@@ -135,9 +135,7 @@ impl Config {
 /// Keys of the file with their lines and decoded values.
 fn entries(text: &str, file: &str) -> Result<Vec<(String, usize, Value)>> {
     if serde_yaml::Deserializer::from_str(text).take(2).count() > 1 {
-        return Err(input_error!(
-            "{file}: one YAML document is expected, as by the authors' yacs, and there are several"
-        ));
+        return Err(input_error!("{file}: expected one YAML document, as the authors' yacs does, and found several"));
     }
     // Anything quoted is a string, whatever it spells.
     let root = match loader::parse_yaml_with_options(0, text, LoaderOptions::default().prevent_coercion(true)) {
@@ -296,7 +294,7 @@ mod tests {
             ("nn: [", "x.yaml"),
             ("p: {a: 1}", "an int is needed"),
             ("LOG_DIR: results", "unknown key"),
-            ("nn: 10\n---\nnn: 20", "one YAML document"),
+            ("nn: 10\n---\nnn: 20", "expected one YAML document"),
             ("has_online_ReLU: 'yes'", "a truth value is needed, not a string"),
             ("one_hot_latent: \"yes\"", "a truth value is needed, not a string"),
         ] {

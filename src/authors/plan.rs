@@ -50,7 +50,7 @@ pub fn plan_of(script: Script, line: &CommandLine, mut config: Config) -> Result
         config.lr = Some(line.lr);
     }
     if config.lr.is_none() {
-        return Err(input_error!("{}: lr: None means nothing here, where --lr 0 keeps it", line.cfg.display()));
+        return Err(input_error!("{}: lr: None is not a learning rate, and --lr 0 keeps it", line.cfg.display()));
     }
     if line.batch_size != 0 {
         config.batch_size = line.batch_size;
@@ -132,7 +132,7 @@ fn seeds(line: &CommandLine, config: &Config) -> Result<Vec<u64>> {
         None => return Err(input_error!("num_exp {}: a million experiments at most", config.num_exp)),
     };
     match seeds.iter().find(|&&seed| seed == 0 || seed > u64::from(u32::MAX)) {
-        Some(0) => Err(input_error!("--seeds 0: the seed of experiment i is i + 1, so that seeds begin with 1")),
+        Some(0) => Err(input_error!("--seeds 0: the seed of experiment i is i + 1, so seeds begin at 1")),
         Some(seed) => Err(input_error!("--seeds {seed}: NumPy takes seeds below 2^32")),
         None => Ok(seeds),
     }

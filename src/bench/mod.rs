@@ -232,7 +232,7 @@ impl Model {
             let off = theirs.iter().zip(ours).map(|(a, b)| apart(a, b)).fold(0.0, f64::max);
             ensure!(
                 off <= TOLERANCE,
-                "{} computes another loss of {}: {theirs:?} for {ours:?}",
+                "{} computes a different loss for {}: {theirs:?} instead of {ours:?}",
                 side.launch.name,
                 self.title
             );

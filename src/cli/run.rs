@@ -68,7 +68,10 @@ pub fn train(runs: &[PlannedRun], options: &Options, recorded: usize) -> Result<
         if options.results.as_os_str().is_empty() { Path::new(".") } else { &options.results }.display()
     ));
     if outcome.elsewhere > 0 {
-        tell(format_args!("{} of the recorded runs by another process meanwhile", outcome.elsewhere));
+        tell(format_args!(
+            "{} of the recorded runs were trained by another process in the meantime",
+            outcome.elsewhere
+        ));
     }
     if outcome.by_other_code > 0 {
         tell(format_args!("{}", kept_from_other_code(outcome.by_other_code)));
@@ -103,10 +106,10 @@ pub fn train(runs: &[PlannedRun], options: &Options, recorded: usize) -> Result<
     Ok(())
 }
 
-/// That so many recorded runs are of other sources of the program, and what to do.
+/// Says that this many recorded runs were made by other sources of the program, and what to do.
 pub fn kept_from_other_code(runs: usize) -> String {
     format!(
-        "{runs} of the recorded runs were made by other code of this program (`sources` in their summary.json): they are \
+        "{runs} of the recorded runs were made by other code than this program's (`sources` in their summary.json): they are \
          kept; --force trains them again"
     )
 }

@@ -106,7 +106,9 @@ impl Args {
             _ => format!("{}-and-{}-more", plans[0].0.name, plans.len() - 1),
         });
         if name.contains('/') || name.is_empty() || name.starts_with('.') {
-            return Err(input_error!("--name {name}: the name of a folder too, so without slashes, and no dot first"));
+            return Err(input_error!(
+                "--name {name}: it names a folder too, so it must not contain a slash or begin with a dot"
+            ));
         }
         let folder = self.out.take().unwrap_or_else(|| free_folder(&name));
         let submit = self.submit;

@@ -33,7 +33,7 @@ pub fn copy(experiments: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
     let home = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
     match sources(&copies)?.iter().find(|file| !file.starts_with(&home)) {
         Some(outside) => Err(input_error!(
-            "{} is named by an absolute path, and would not go along into the job; name it relative to the file that \
+            "{} is named by an absolute path, so it cannot be copied along with the job; name it relative to the file that \
              names it",
             outside.display()
         )),

@@ -8,7 +8,7 @@ use crate::input_error;
 /// Refuses anything that would end its line and begin another line of the script.
 pub fn one_line(what: &str, text: &str) -> Result<()> {
     if text.chars().any(char::is_control) {
-        return Err(input_error!("{what}: {text:?} has a control character in it, which has no place in a script"));
+        return Err(input_error!("{what}: {text:?} has a control character in it, which a script cannot hold"));
     }
     Ok(())
 }

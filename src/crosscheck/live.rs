@@ -85,7 +85,7 @@ impl Live {
         let theirs = self.run(&call)?;
         ensure!(
             theirs.len() == call.plan.runs.len(),
-            "they ran {} experiments and we {}: levels that are written alike?",
+            "they ran {} experiments and we {}: are some levels spelt alike?",
             theirs.len(),
             call.plan.runs.len()
         );

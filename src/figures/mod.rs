@@ -69,7 +69,7 @@ impl Drawing {
             match absent.next() {
                 None => drawn.files.extend(self.draw(experiment, runs)?),
                 Some(first) => drawn.missing.push(format!(
-                    "{}: {} of {} runs are not recorded, {} the first of them",
+                    "{}: {} of {} runs are not recorded, the first being {}",
                     experiment.name,
                     1 + absent.count(),
                     runs.len(),

@@ -173,7 +173,7 @@ impl Checkpoint {
         match Self::parse(&bytes) {
             Ok(checkpoint) if checkpoint.progress.settings == settings(run) => Ok(Some(checkpoint)),
             Ok(_) => {
-                log::info!("{} is of other settings and will be replaced", path.display());
+                log::info!("{} belongs to other settings and will be replaced", path.display());
                 Ok(None)
             }
             Err(error) => {

@@ -182,7 +182,7 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
             Entry::Checkpoint(_) if recorded => "checkpoint of a run that is recorded",
             Entry::Checkpoint(_) if checkpoints => "checkpoint: the run will start afresh",
             Entry::Begun(_) if recorded || checkpoints => "note that a large run had been begun",
-            Entry::Failure(_) if recorded => "failure of a run that is recorded by now",
+            Entry::Failure(_) if recorded => "failure of a run that has since been recorded",
             Entry::Failure(_) if checkpoints => "note of a failure",
             _ => continue,
         };

@@ -235,7 +235,7 @@ impl Pickle {
             [_, Object::Global(class), Object::Text(key), ..] => {
                 Object::Storage(Storage { class: class.clone(), key: key.clone() })
             }
-            _ => bail!("its pickle refers to something that is no storage"),
+            _ => bail!("its pickle refers to something that is not a storage"),
         };
         self.push(object);
         Ok(())
@@ -277,7 +277,7 @@ impl Pickle {
     fn sizes(&self, items: &[usize]) -> Result<Vec<usize>> {
         let item = |&item: &usize| match self.objects[item] {
             Object::Int(value) => size(value),
-            _ => bail!("its pickle gives a shape that is no number"),
+            _ => bail!("its pickle gives a shape that is not a number"),
         };
         items.iter().map(item).collect()
     }

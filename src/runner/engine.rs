@@ -64,10 +64,10 @@ impl Chosen {
 }
 
 /// What the fused engine is for.
-const FUSED: &str = "the fused engine computes in float32 on the CPU, losses that have a kernel, and no idle parts of the \
-                     authors' models";
+const FUSED: &str = "the fused engine trains float32 on the CPU, with a loss that has a kernel and without idle parts of \
+                     the authors' models";
 
-const NEEDS_TORCH: &str = "a build with libtorch is needed, `make build TORCH=lean`";
+const NEEDS_TORCH: &str = "a build with libtorch is needed: run `make build TORCH=lean`";
 
 impl EngineChoice {
     /// The engine for a run on a device; asking for the fused one where it does not apply is an error.
@@ -75,16 +75,16 @@ impl EngineChoice {
         let fused = device == Device::Cpu && FusedEngine::supports(spec);
         if cfg!(not(feature = "torch")) {
             if spec.random == Random::Authors {
-                return Err(input_error!("random: authors draws dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
+                return Err(input_error!("random: authors needs dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
             }
             if self == Self::Autograd || !fused {
-                return Err(input_error!("these runs are autograd's ({FUSED}): {NEEDS_TORCH}"));
+                return Err(input_error!("these runs need autograd ({FUSED}): {NEEDS_TORCH}"));
             }
         }
         match self {
             Self::Auto | Self::Fused if fused => Ok(Chosen::Fused),
             Self::Autograd | Self::Auto => Ok(Chosen::Autograd),
-            Self::Fused => Err(input_error!("--engine fused trains other runs ({FUSED}); use autograd")),
+            Self::Fused => Err(input_error!("--engine fused cannot train these runs ({FUSED}); use autograd")),
         }
     }
 }

@@ -73,7 +73,7 @@ impl SlurmTask {
             Some(Array { id, first, last, step, count }) => {
                 if last < first || !(first..=last).contains(&id) || (last - first) / step + 1 != count {
                     return Err(input_error!(
-                        "{}: the array {first}..{last} has {count} tasks, so that its numbers have gaps and do not say how many shards there are; use --shard $SLURM_ARRAY_TASK_ID/N",
+                        "{}: the array {first}..{last} has {count} tasks, so its numbers have gaps and do not say how many shards there are; use --shard $SLURM_ARRAY_TASK_ID/N",
                         self.flag
                     ));
                 }

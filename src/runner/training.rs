@@ -214,7 +214,7 @@ impl Saver {
         if let Err(error) = &saved
             && !std::mem::replace(&mut self.warned, true)
         {
-            log::warn!("no checkpoint could be written, and training goes on without: {error:#}");
+            log::warn!("no checkpoint could be written, and training goes on without one: {error:#}");
         }
         self.last = Instant::now();
         self.cost = clock.elapsed();

@@ -78,8 +78,8 @@ fn check_shared(folders: &[PathBuf], losses: &[TrainedLoss]) -> Result<()> {
     for (folder, loss) in folders.iter().zip(losses) {
         if loss.coordinates != losses[0].coordinates {
             return Err(input_error!(
-                "{} has other parameters than {}: lines and planes lie among runs of one architecture; --shape random \
-                 and path draw any",
+                "{} has other parameters than {}: lines and planes need runs of one architecture; --shape random and \
+                 path draw any",
                 folder.display(),
                 folders[0].display()
             ));

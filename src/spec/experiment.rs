@@ -378,7 +378,7 @@ pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experim
         let other = *names.entry(stem(file)).or_insert(file);
         if other != file && sources::place(other)? != sources::place(file)? {
             return Err(input_error!(
-                "{} and {} are both named `{}`, which their results and pictures go by; rename one",
+                "{} and {} are both named `{}`, the name of their results and pictures; rename one",
                 other.display(),
                 file.display(),
                 stem(file)

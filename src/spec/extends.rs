@@ -24,7 +24,7 @@ pub fn read(path: &Path) -> Result<(Value, Lines)> {
     }
     let (mut extended, extended_lines) = parse(&parent)?;
     if extended.get(KEY).is_some() {
-        return Err(fault(&format!("{} extends another file itself; name that one", parent.display())));
+        return Err(fault(&format!("{} itself extends another file; name that one", parent.display())));
     }
     if let (Value::Mapping(under), Value::Mapping(over)) = (&mut extended, tree) {
         for (key, value) in over {

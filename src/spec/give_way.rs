@@ -40,7 +40,7 @@ impl Experiment {
                 continue;
             }
             let values = names(values).join(", ");
-            changes.push(format!("{flag} takes the place of the grid's {} {values}", short(path)));
+            changes.push(format!("{flag} replaces the grid's {} {values}", short(path)));
             match left {
                 Some(left) => _ = grid.insert(path.clone(), vec![left]),
                 None => _ = grid.shift_remove(path),

@@ -136,7 +136,7 @@ fn a_flag_takes_the_place_of_an_axis() {
             .replace("table:", "#"),
     );
     let set = ["figures", "tiny.yaml", "--svg", "--set", "data.latents.sparsity=0.15"];
-    let says = "--set data.latents.sparsity=0.15 takes the place of the grid's sp 0.1, 0.2, 0.3";
+    let says = "--set data.latents.sparsity=0.15 replaces the grid's sp 0.1, 0.2, 0.3";
     workbench.landscape(&set).success().stderr(contains(says).and(contains("2 runs trained")));
     let svg = fs::read_to_string(workbench.path("plots/tiny-data.latents.sparsity-0.15.svg")).unwrap();
     assert!(svg.contains("NCL, sp 0.15") && !svg.contains("sp 0.2"));

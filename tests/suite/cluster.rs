@@ -397,7 +397,7 @@ fn what_users_write_stays_in_its_line() {
     for flag in ["--name", "--partition", "--figures-partition", "--sbatch", "--setup", "--out"] {
         write(&[&format!("{flag}={attack}")]).code(2).stderr(contains(flag).and(contains("control character")));
     }
-    write(&["--name", "../x"]).code(2).stderr(contains("without slashes"));
+    write(&["--name", "../x"]).code(2).stderr(contains("must not contain a slash"));
     fs::copy(workbench.path("tiny.yaml"), workbench.path(&format!("{attack}.yaml"))).unwrap();
     workbench
         .landscape(&["slurm", &format!("{attack}.yaml"), "--time", "60"])
