@@ -48,6 +48,7 @@ pub mod models;
 #[cfg(feature = "torch")]
 pub mod nn;
 pub mod plots;
+pub mod query;
 pub mod random;
 pub mod record;
 pub mod report;

@@ -1,5 +1,6 @@
 use anyhow::Result;
 
+use super::table::aligned;
 use crate::spec::{Method, methods};
 
 /// List every method with its equation in the paper and the authors' file that it mirrors
@@ -10,13 +11,9 @@ impl Args {
     pub fn execute(self) -> Result<()> {
         use std::io::Write;
         let mut out = std::io::stdout().lock();
-        let methods = methods();
-        let width = |of: fn(&Method) -> &str| methods.iter().map(|m| of(m).len()).max().unwrap_or(0);
-        let (name, equation, mirrors) = (width(|m| &m.name), width(|m| &m.equation), width(|m| &m.mirrors));
-        writeln!(out, "{:name$}  {:equation$}  {:mirrors$}  what it is", "method", "paper", "authors' file")?;
-        for m in methods {
-            writeln!(out, "{:name$}  {:equation$}  {:mirrors$}  {}", m.name, m.equation, m.mirrors, m.summary)?;
-        }
+        let row = |m: &Method| [&m.name, &m.equation, &m.mirrors, &m.summary].map(String::clone).to_vec();
+        let rows: Vec<Vec<String>> = methods().iter().map(row).collect();
+        write!(out, "{}", aligned(&["method", "paper", "authors' file", "what it is"], &rows))?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod methods;
 mod needs_torch;
 mod options;
 mod plot;
+mod query;
 mod report;
 mod results;
 mod run;
@@ -21,6 +22,7 @@ mod run;
 mod slice;
 mod slurm;
 mod status;
+mod table;
 mod theory;
 
 use std::process::ExitCode;
@@ -58,6 +60,7 @@ enum Command {
     Methods(methods::Args),
     Losses(losses::Args),
     Plot(plot::Args),
+    Query(query::Args),
     Results(results::Args),
     Slice(slice::Args),
     Theory(theory::Args),
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Methods(args) => args.execute(),
         Command::Losses(args) => args.execute(),
         Command::Plot(args) => args.execute(),
+        Command::Query(args) => args.execute(),
         Command::Results(args) => args.execute(),
         Command::Slice(args) => args.execute(),
         Command::Theory(args) => args.execute(),

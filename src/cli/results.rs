@@ -1,8 +1,9 @@
-use std::{collections::BTreeMap, ops::Range, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
+use super::table::aligned;
 use crate::{
     figures::{Outcome, outcome},
     input_error,
@@ -144,7 +145,7 @@ fn list(folder: &Folder) -> Result<()> {
             table.push(cells);
         }
     }
-    print(&table, 2..6);
+    print(&table);
     let counts: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
     println!("{}", if counts.is_empty() { "no runs".into() } else { counts.join(", ") });
     Ok(())
@@ -191,7 +192,7 @@ fn outcomes(folder: &Folder) -> Result<()> {
             number(o.steps_to_found, 0),
         ]);
     }
-    print(&table, 3..9);
+    print(&table);
     Ok(())
 }
 
@@ -236,7 +237,7 @@ fn tally(folder: &Folder) -> Result<()> {
             middle.map_or("-".into(), |steps| format!("{steps:.0}")),
         ]);
     }
-    print(&table, 2..10);
+    print(&table);
     Ok(())
 }
 
@@ -248,21 +249,14 @@ fn columns() -> Result<()> {
         let [key, title, group, when] = texts;
         table.push([key, title, group, when, bounds, column.meaning.into()]);
     }
-    print(&table, 0..0);
+    print(&table);
     Ok(())
 }
 
-/// Columns as wide as their widest cell, those of numbers to the right.
-fn print<const N: usize>(table: &[[String; N]], numbers: Range<usize>) {
-    let widths: [usize; N] =
-        std::array::from_fn(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    for row in table {
-        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            place if numbers.contains(&place) => format!("{cell:>width$}"),
-            _ => format!("{cell:width$}"),
-        });
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+fn print<const N: usize>(table: &[[String; N]]) {
+    let Some((header, rows)) = table.split_first() else { return };
+    let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+    print!("{}", aligned(header, &rows));
 }
 
 fn prune(folder: &Folder, checkpoints: bool, broken: bool, yes: bool) -> Result<()> {

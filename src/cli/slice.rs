@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::table::aligned;
 use crate::slices::{self, Curvature, Shape};
 
 /// Draw the loss surface of finished runs and measure its curvature where they ended
@@ -61,15 +62,19 @@ impl Args {
 }
 
 fn print_curvatures(curvatures: &[(String, Curvature)]) {
-    let width = curvatures.iter().map(|(run, _)| run.chars().count()).max().unwrap_or(0);
-    println!(
-        "{:width$}  {:>10}  {:>11}  {:>11}  {:>11}  {:>11}  {:>9}",
-        "run", "parameters", "loss", "|gradient|", "smallest ev", "largest ev", "ev error"
-    );
-    for (run, Curvature { loss, gradient, extremes, parameters }) in curvatures {
-        println!(
-            "{run:width$}  {parameters:>10}  {loss:>11.6}  {gradient:>11.2e}  {:>11.3e}  {:>11.3e}  {:>9.0e}",
-            extremes.smallest, extremes.largest, extremes.residual
-        );
-    }
+    let header = ["run", "parameters", "loss", "|gradient|", "smallest ev", "largest ev", "ev error"];
+    let row = |(run, Curvature { loss, gradient, extremes, parameters }): &(String, Curvature)| {
+        let [smallest, largest] = [extremes.smallest, extremes.largest].map(|value| format!("{value:.3e}"));
+        let (loss, gradient) = (format!("{loss:.6}"), format!("{gradient:.2e}"));
+        vec![
+            run.clone(),
+            parameters.to_string(),
+            loss,
+            gradient,
+            smallest,
+            largest,
+            format!("{:.0e}", extremes.residual),
+        ]
+    };
+    print!("{}", aligned(&header, &curvatures.iter().map(row).collect::<Vec<_>>()));
 }

@@ -28,7 +28,7 @@ pub use durable::write_whole;
 pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorded, runs, unfinished};
 pub use plan::{Plan, PlannedWork};
 pub use provenance::Provenance;
-pub use read::{Metrics, RunRecord, read_metrics, read_run};
+pub use read::{Metrics, RunRecord, read_metrics, read_run, read_settings};
 pub use rows::Log;
 pub use summary::Summary;
 pub use table::Table;

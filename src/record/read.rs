@@ -103,6 +103,20 @@ pub fn read_metrics(folder: &Path) -> Result<(Summary, Metrics)> {
     read().with_context(|| broken(folder))
 }
 
+/// Reads what a run was and what it came to, without its rows and weights.
+///
+/// # Errors
+/// A file cannot be read, or is not as it was written.
+pub fn read_settings(folder: &Path) -> Result<(Summary, RunSpec)> {
+    let read = || -> Result<_> {
+        let summary = Summary::read(folder)?;
+        let spec =
+            RunSpec::from_yaml(&summary.checked(folder, "spec.yaml")?).context("spec.yaml is not the spec of a run")?;
+        Ok((summary, spec))
+    };
+    read().with_context(|| broken(folder))
+}
+
 /// Reads a run's folder.
 ///
 /// # Errors

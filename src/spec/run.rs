@@ -443,6 +443,15 @@ impl ViewSpec {
 }
 
 impl RunSpec {
+    /// Every setting as plain data, also what files leave out since it is as it always was.
+    pub fn tree(&self) -> serde_json::Value {
+        let json = |value: serde_json::Result<serde_json::Value>| value.expect("settings are plain data");
+        let mut tree = json(serde_json::to_value(self));
+        tree["train"]["optimizer"] = json(serde_json::to_value(self.train.optimizer));
+        tree["train"]["schedule"] = json(serde_json::to_value(self.train.schedule));
+        tree
+    }
+
     /// Samples of each batch of an epoch, as ranges of positions in the epoch's order.
     pub fn batches(&self) -> Vec<std::ops::Range<usize>> {
         let (n, b) = (self.data.samples, self.train.batch_size);

@@ -22,6 +22,7 @@ mod kill;
 mod library;
 mod losses;
 mod outcomes;
+mod query;
 mod report;
 mod tensorboard;
 mod theory;

@@ -1,0 +1,155 @@
+//! Questions to recorded runs: which fulfil a condition on their settings and results, and what do they say?
+//!
+//! A run is a row. Its columns are its settings by dotted path (`train.lr`), what it came to (`min_cosine`, and every other
+//! column of `metrics.csv` at the last epoch, under `end.` where a setting has the name: `end.loss`), and where it lies
+//! (`experiment`, `run`, `label`). Conditions are expressions of Jinja, which read as Python's: `min_cosine > 0.9 and
+//! loss.kind == "nt_xent"`.
+
+use std::{collections::BTreeSet, path::Path};
+
+use anyhow::{Context, Result};
+use indexmap::IndexMap;
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::{Map, Value};
+
+use crate::{input_error, record, spec::unknown};
+
+/// A recorded run as columns.
+pub struct Facts {
+    /// Settings and results as a tree, as conditions see them.
+    tree: Map<String, Value>,
+    /// The same by dotted path.
+    pub columns: IndexMap<String, Value>,
+}
+
+impl Facts {
+    /// Of the run in a folder.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not as it was written.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let (summary, spec) = record::read_settings(folder)?;
+        let mut tree = Map::new();
+        let texts = [("experiment", &summary.experiment), ("run", &summary.run), ("label", &summary.label)];
+        tree.extend(texts.map(|(key, text)| (key.to_string(), Value::from(text.as_str()))));
+        tree.insert("epochs_trained".into(), summary.epochs.into());
+        tree.insert("diverged_at".into(), summary.diverged_at.into());
+        tree.insert("wall_seconds".into(), summary.wall_seconds.into());
+        let Value::Object(settings) = spec.tree() else { unreachable!("settings are a mapping") };
+        tree.extend(settings);
+        let end: Map<String, Value> = summary.r#final.iter().map(|(key, &value)| (key.clone(), value.into())).collect();
+        for (key, value) in &end {
+            tree.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        let mut columns = IndexMap::new();
+        flatten("", &Value::Object(tree.clone()), &mut columns);
+        for (key, value) in &end {
+            if columns.get(key) != Some(value) {
+                columns.insert(format!("end.{key}"), value.clone());
+            }
+        }
+        tree.insert("end".into(), end.into());
+        Ok(Self { tree, columns })
+    }
+}
+
+/// A mapping's leaves by dotted path.
+fn flatten(path: &str, value: &Value, columns: &mut IndexMap<String, Value>) {
+    let Value::Object(entries) = value else {
+        columns.insert(path.into(), value.clone());
+        return;
+    };
+    for (key, value) in entries {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        flatten(&path, value, columns);
+    }
+}
+
+/// The runs that fulfil a condition; all of them where there is none.
+///
+/// # Errors
+/// A condition that is no expression, names what no run has, or is not true or false.
+pub fn select(runs: Vec<Facts>, condition: Option<&str>) -> Result<Vec<Facts>> {
+    let Some(text) = condition else { return Ok(runs) };
+    let mut jinja = Environment::new();
+    // Runs differ in what settings they have: one without a temperature does not have it above 0.1.
+    jinja.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let hint = if text.contains('=') && !text.contains("==") { " (equality is `==`)" } else { "" };
+    let condition = jinja
+        .compile_expression(text)
+        .map_err(|error| input_error!("the condition `{text}` cannot be read: {}{hint}", first_line(&error)))?;
+    let named = condition.undeclared_variables(true);
+    if !runs.is_empty() {
+        named.iter().try_for_each(|path| is_known(path, &runs))?;
+    }
+    let mut selected = Vec::new();
+    for run in runs {
+        let answer = condition
+            .eval(minijinja::value::Serde(&run.tree))
+            .map_err(|error| input_error!("the condition `{text}` cannot be judged: {}", first_line(&error)))?;
+        if answer.is_true() {
+            selected.push(run);
+        }
+    }
+    Ok(selected)
+}
+
+/// Fails if no run has such a setting or result.
+fn is_known(path: &str, runs: &[Facts]) -> Result<()> {
+    let all: BTreeSet<&str> = runs.iter().flat_map(|run| run.columns.keys().map(String::as_str)).collect();
+    let below = format!("{path}.");
+    let end = |column: &&str| path.strip_prefix("end.") == Some(column);
+    if all.contains(path) || all.iter().any(|column| column.starts_with(&below) || end(column)) {
+        return Ok(());
+    }
+    Err(input_error!("{}", unknown("column", path, &all.into_iter().collect::<Vec<_>>())))
+}
+
+/// The names of all columns of the runs, in order of appearance.
+pub fn columns(runs: &[Facts]) -> Vec<String> {
+    let all: indexmap::IndexSet<&String> = runs.iter().flat_map(|run| run.columns.keys()).collect();
+    all.into_iter().cloned().collect()
+}
+
+/// Chosen columns; one that no run has is an error.
+pub fn chosen(runs: &[Facts], names: &[String]) -> Result<Vec<String>> {
+    if !runs.is_empty() {
+        names.iter().try_for_each(|name| is_known(name, runs))?;
+    }
+    Ok(names.to_vec())
+}
+
+impl Facts {
+    /// A column, as text; empty where the run has none.
+    pub fn cell(&self, column: &str) -> String {
+        let short = || column.strip_prefix("end.").and_then(|name| self.columns.get(name));
+        match self.columns.get(column).or_else(short) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        }
+    }
+}
+
+/// A table with a header, as CSV.
+pub fn csv(columns: &[String], runs: &[Facts]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(vec![]);
+    writer.write_record(columns)?;
+    for run in runs {
+        writer.write_record(columns.iter().map(|column| run.cell(column)))?;
+    }
+    writer.into_inner().context("cannot finish a table")
+}
+
+/// A list of objects, one for each run, as JSON.
+pub fn json(columns: &[String], runs: &[Facts]) -> Result<String> {
+    let object = |run: &Facts| -> Map<String, Value> {
+        let value = |column: &String| run.columns.get(column).cloned().map(|value| (column.clone(), value));
+        columns.iter().filter_map(value).collect()
+    };
+    Ok(serde_json::to_string_pretty(&runs.iter().map(object).collect::<Vec<_>>())?)
+}
+
+fn first_line(error: &minijinja::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_string()
+}

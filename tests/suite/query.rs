@@ -1,0 +1,72 @@
+//! `landscape query`: conditions on settings and results, and what comes out.
+
+use predicates::prelude::*;
+use serde_json::Value;
+
+use crate::workbench::Workbench;
+
+const TWO_LOSSES: &str = "
+title: Two losses
+paper: none
+claim: They differ.
+base: { method: cl, data: {samples: 40, p: 8, d: 4}, model: {m: 6}, train: {epochs: 3, batch_size: 20} }
+arms:
+  NT-Xent: { loss: {temperature: 0.2} }
+  Spectral: { loss: {kind: spectral} }
+seeds: 1..3
+";
+
+fn trained() -> Workbench {
+    let bench = Workbench::new(TWO_LOSSES);
+    bench.landscape(&["run", "tiny.yaml"]).success();
+    bench
+}
+
+fn json(bench: &Workbench, arguments: &[&str]) -> Vec<Value> {
+    let output = bench.landscape(&[&["query", "--format", "json"], arguments].concat()).success();
+    serde_json::from_slice(&output.get_output().stdout).unwrap()
+}
+
+#[test]
+fn conditions_select_by_settings_and_results() {
+    let bench = trained();
+    let labels = |condition: &str| -> Vec<String> {
+        json(&bench, &[condition]).iter().map(|run| format!("{} {}", run["label"], run["seed"])).collect()
+    };
+    assert_eq!(json(&bench, &[]).len(), 6);
+    assert_eq!(labels("loss.kind == 'spectral' and seed < 3"), ["\"Spectral\" 1", "\"Spectral\" 2"]);
+    // Runs without a temperature do not have it above 0.1.
+    assert_eq!(labels("loss.temperature > 0.1").len(), 3);
+    assert_eq!(labels("min_cosine > 0 and end.loss < 1e9 and train.optimizer.kind == 'sgd'").len(), 6);
+    assert_eq!(labels("label in ['NT-Xent'] and not seed == 2").len(), 2);
+}
+
+#[test]
+fn csv_has_a_column_for_every_setting_and_result() {
+    let bench = trained();
+    let output = bench.landscape(&["query", "--format", "csv"]).success();
+    let mut reader = csv::Reader::from_reader(&output.get_output().stdout[..]);
+    let header: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
+    for column in
+        ["experiment", "run", "train.lr", "loss.kind", "loss.temperature", "min_cosine", "loss_mean", "end.loss"]
+    {
+        assert!(header.iter().any(|name| name == column), "no {column} in {header:?}");
+    }
+    assert_eq!(reader.records().map(Result::unwrap).count(), 6);
+    bench
+        .landscape(&["query", "seed == 1", "--columns", "label,train.lr"])
+        .success()
+        .stdout("label     train.lr\nNT-Xent      0.025\nSpectral     0.025\n2 runs\n");
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let bench = trained();
+    let refused = |arguments: &[&str], text: &str| {
+        bench.landscape(&[&["query"], arguments].concat()).code(2).stderr(predicate::str::contains(text));
+    };
+    refused(&["loss.kind = 'spectral'"], "equality is `==`");
+    refused(&["min_cosin > 0.9"], "did you mean `min_cosine`?");
+    refused(&["seed == 1", "--columns", "labell"], "did you mean `label`?");
+    refused(&["--of", "tini"], "did you mean `tiny`?");
+}
