@@ -32,7 +32,7 @@ grid:
   train.lr: [0.1, 1]
 seeds: 1..3
 panels: [min_cosine, loss_mean]
-table: { columns: [max_cosine], published: { NCL: [[0.5, 0.1]] } }
+table: { columns: [max_cosine], published: { 'NCL, sp 0.1, lr 0.1': [[0.5, 0.1]] } }
 ";
 
 /// Words that a file can consist of, and numbers at the ends of their ranges.
