@@ -165,7 +165,7 @@ fn measure(entry: &ExperimentRecord, claim: &Claim, label: &str) -> Vec<(u64, f6
 }
 
 /// The curve to compare with: the one named, at the same point of the grid if the name is an arm's.
-fn counterpart(other: &ExperimentRecord, of: Option<&str>, curve: &CurveName) -> Result<String> {
+pub(super) fn counterpart(other: &ExperimentRecord, of: Option<&str>, curve: &CurveName) -> Result<String> {
     let candidates = other.experiment.curves(of);
     let found = match candidates.as_slice() {
         [only] => Some(only),

@@ -13,9 +13,13 @@
 //! ```
 
 mod evaluate;
+mod registered;
+mod strip;
 mod table;
 mod verdict;
 
 pub use evaluate::{Check, Comparison, Outcome, evaluate};
+pub use registered::{RegisteredCheck, Ruling, Rulings, rule};
+pub use strip::{Strip, render_strips, strips};
 pub use table::{Format, interval, render, tally};
 pub use verdict::{Test, Verdict, judge, worst};

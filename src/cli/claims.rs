@@ -3,8 +3,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::{
-    claims::{Format, evaluate, render},
+    claims::{Format, evaluate, render, render_strips, rule, strips},
+    input_error,
     record::Archive,
+    spec::{OpenSettings, Registration},
 };
 
 /// Judge the paper's claims on the recorded runs: reproduced, in direction only, not, or undecided
@@ -15,6 +17,21 @@ pub struct Args {
     /// Experiment files [default: those in experiments, experiments/authors and experiments/repaired]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Say for which values of what the text leaves open each claim holds, of a list [default: experiments/text/open.yaml]
+    #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = super::options::OPEN)]
+    open: Option<PathBuf>,
+
+    /// Judge registered claims, each by the test fixed for it, of a list [default: experiments/text/registered.yaml]
+    #[arg(
+        long,
+        value_name = "LIST",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "experiments/text/registered.yaml",
+        conflicts_with_all = ["files", "open", "format"]
+    )]
+    registered: Option<PathBuf>,
 
     /// text, md, csv or json
     #[arg(long, default_value = "text", value_parser = format)]
@@ -37,12 +54,31 @@ fn format(text: &str) -> Result<Format, String> {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
+        if let Some(list) = &self.registered {
+            print!("{}", rule(&Registration::read(list)?, &mut Archive::new(&self.results))?);
+            return Ok(());
+        }
         let files = if self.files.is_empty() {
             super::options::experiment_files(&["experiments", "experiments/authors", "experiments/repaired"])?
         } else {
             self.files
         };
         let mut archive = Archive::new(&self.results);
+        if let Some(list) = &self.open {
+            if self.format != Format::Text {
+                return Err(input_error!("--open: readings are printed as text; leave out --format"));
+            }
+            let open = OpenSettings::read(list)?;
+            let mut found = Vec::new();
+            for file in &files {
+                found.extend(strips(file, &open, &mut archive, &self.results)?);
+            }
+            if found.is_empty() {
+                println!("nothing of {} concerns these experiments", list.display());
+            }
+            print!("{}", render_strips(&found));
+            return Ok(());
+        }
         let mut outcomes = Vec::new();
         for file in &files {
             let entry = archive.entry(file)?;

@@ -1,6 +1,9 @@
 //! Flags that several subcommands share.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Result;
 use serde_yaml::Value;
@@ -9,7 +12,7 @@ use crate::{
     input_error,
     logs::Logging,
     runner::{self, DeviceChoice, EngineChoice, IndexChoice, ProgressMode, ShardChoice, Share},
-    spec::{Experiment, Overrides, PlannedRun, Seeds, plan_all},
+    spec::{Experiment, OpenSettings, Overrides, PlannedRun, Seeds, plan_all},
 };
 
 /// Which experiments, what to change in them, and where results lie.
@@ -40,6 +43,9 @@ pub struct Settings {
     pub results: PathBuf,
 }
 
+/// The list of what the paper's text leaves open.
+pub const OPEN: &str = "experiments/text/open.yaml";
+
 /// Epochs of a quick run, of the paper's 8000.
 pub const QUICK_EPOCHS: u64 = 500;
 
@@ -64,6 +70,15 @@ impl Settings {
         let dtype = self.dtype.iter().map(|dtype| format!("dtype={dtype}"));
         let seeds = self.seeds.iter().map(|seeds| format!("seeds={seeds}"));
         self.sets.iter().cloned().chain(dtype).chain(seeds).collect()
+    }
+
+    /// The runs of the experiments under every value of what the text leaves open, one changed at a time, beside `plans`.
+    pub fn with_readings(&self, plans: &mut [(Experiment, Vec<PlannedRun>)], list: &Path) -> Result<()> {
+        let (open, overrides) = (OpenSettings::read(list)?, self.overrides()?);
+        for (experiment, runs) in plans {
+            runs.extend(open.further_runs(experiment, &overrides, runs)?);
+        }
+        Ok(())
     }
 
     /// The command line as layers of settings; `--set` comes last and wins.

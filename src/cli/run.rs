@@ -1,4 +1,7 @@
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Result, bail};
 
@@ -19,6 +22,10 @@ pub struct Args {
     #[command(flatten)]
     computing: Computing,
 
+    /// Also under each value of what the text leaves open, of a list [default: experiments/text/open.yaml]
+    #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = super::options::OPEN)]
+    open: Option<PathBuf>,
+
     /// List the runs without training any
     #[arg(long)]
     dry_run: bool,
@@ -26,7 +33,10 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let plans = self.settings.plans()?;
+        let mut plans = self.settings.plans()?;
+        if let Some(list) = &self.open {
+            self.settings.with_readings(&mut plans, list)?;
+        }
         if self.dry_run {
             return dry_run(&plans, &self.settings, &self.computing);
         }

@@ -6,9 +6,13 @@ use statrs::{
 /// A share of seeds, some of all, with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
+    /// Those that are counted.
     pub some: usize,
+    /// All of them.
     pub all: usize,
+    /// Lower end of the interval.
     pub low: f64,
+    /// Its upper end.
     pub high: f64,
 }
 

@@ -3,17 +3,22 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 /// What is known of a group of seeds: published results give no more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
+    /// Their mean.
     pub mean: f64,
     /// Sample standard deviation.
     pub std: f64,
+    /// How many they are.
     pub n: usize,
 }
 
 /// A difference of two means with its 95 % interval, by Welch's t: the groups may differ in their variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
+    /// The first mean less the second.
     pub mean: f64,
+    /// Lower end of the interval.
     pub low: f64,
+    /// Its upper end.
     pub high: f64,
     /// Two-sided.
     pub p: f64,

@@ -23,6 +23,7 @@ mod library;
 mod losses;
 mod outcomes;
 mod query;
+mod readings;
 mod report;
 mod tensorboard;
 mod theory;
