@@ -24,8 +24,8 @@ pub fn gpus() -> Vec<Gpu> {
 
 /// Number of CUDA devices that this process may see and libtorch can use, or why there are none.
 ///
-/// The linker drops libtorch's CUDA half, which nothing refers to by name; it is loaded here, and only where an NVIDIA
-/// driver is present that is new enough for it.
+/// The linker drops libtorch's CUDA half, since nothing refers to it by name; it is loaded here, and only where an
+/// NVIDIA driver is present that is new enough for it.
 pub fn cuda_status() -> Result<usize, String> {
     static STATUS: LazyLock<Result<usize, String>> = LazyLock::new(|| usable(driver()?));
     STATUS.clone()
@@ -33,7 +33,7 @@ pub fn cuda_status() -> Result<usize, String> {
 
 #[cfg(not(feature = "torch"))]
 fn usable(_: &Driver) -> Result<usize, String> {
-    Err("this program was built without libtorch, which computes on GPUs; `make build TORCH=full`".into())
+    Err("this program was built without libtorch, which GPUs need; run `make build TORCH=full`".into())
 }
 
 #[cfg(feature = "torch")]
@@ -51,7 +51,7 @@ fn usable(driver: &Driver) -> Result<usize, String> {
     }
 }
 
-/// Whether a driver runs what was built with this version of CUDA: any of the same major number, or of an older one.
+/// Whether a driver runs what was built with this version of CUDA: it runs the same major version and older ones.
 #[cfg(feature = "torch")]
 fn suits(driver: CudaVersion, built: CudaVersion) -> Result<(), String> {
     if driver.major >= built.major {
@@ -98,10 +98,11 @@ fn libtorch_cuda() -> Option<CudaVersion> {
     option_env!("LANDSCAPE_LIBTORCH_CUDA")?.parse().ok()
 }
 
-/// Whether a CUDA device still computes. After some errors (of its memory, say) it does not in this process ever again.
+/// Whether a CUDA device still computes. After some errors, such as one of its memory, it never will again in this
+/// process.
 ///
 /// # Errors
-/// It does not; the first line of what it says.
+/// It does not; the first line of its error.
 #[cfg(feature = "torch")]
 pub fn answers(number: usize) -> Result<(), String> {
     use tch::{Device, Kind, TchError, Tensor};

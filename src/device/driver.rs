@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tf32;
 
-/// A version of CUDA: what a driver is for, or what a library was built with.
+/// A version of CUDA: what a driver supports, or what a library was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CudaVersion {
     pub major: u32,
@@ -39,9 +39,9 @@ pub struct Gpu {
     pub name: String,
     /// Compute capability, such as `9.0`.
     pub capability: String,
-    /// All its memory (a slice's, on a card that is cut into slices), in bytes.
+    /// All its memory (that of a slice, on a card cut into slices), in bytes.
     pub memory: u64,
-    /// The version of CUDA that the driver is for, such as `13.0`, and its own where the system says it.
+    /// The version of CUDA that the driver supports, such as `13.0`, and the driver's own where the system tells it.
     pub driver: String,
     /// Whether single-precision products may be rounded to TF32.
     #[serde(default)]
@@ -55,7 +55,7 @@ impl fmt::Display for Gpu {
     }
 }
 
-/// The NVIDIA driver, through `libcuda.so.1`. What is asked here makes no context on any device.
+/// The NVIDIA driver, through `libcuda.so.1`. Nothing asked here creates a context on a device.
 #[derive(Debug)]
 pub struct Driver {
     library: Library,
@@ -66,7 +66,7 @@ pub struct Driver {
 const CAPABILITY_MAJOR: c_int = 75;
 const CAPABILITY_MINOR: c_int = 76;
 
-/// A function of cuda.h that answers with a `CUresult`.
+/// A function of cuda.h that returns a `CUresult`.
 macro_rules! call {
     ($library:expr, $name:literal ($($argument:expr => $kind:ty),*)) => {{
         // SAFETY: the signature is cuda.h's, and every pointer is to a local that outlives the call.
@@ -86,7 +86,7 @@ impl Driver {
     /// The driver of this machine, ready to be asked.
     ///
     /// # Errors
-    /// There is none, or it does not start; why.
+    /// There is none, or it does not start, and why.
     pub fn open() -> Result<Self, String> {
         // SAFETY: loading a library runs its initialisers; libcuda's are made for that.
         let library = unsafe { Library::new("libcuda.so.1") };

@@ -29,7 +29,7 @@ enum Source {
     Row(fn(&Row) -> Option<f64>),
     /// In the rows that have details, `metrics.detail_every` epochs apart: it is costly.
     Detail(fn(&Detail) -> Option<f64>),
-    /// Not in the file: worked out from the settings and the other columns when a record is read, whatever its age.
+    /// Not in the file: computed from the settings and the other columns when a record is read, whatever its age.
     Derived,
 }
 

@@ -86,7 +86,7 @@ pub enum State {
     Broken,
     /// Claimed by a process that lives; how far it was when last saved.
     Running(Option<Progress>),
-    /// Claimed by nobody, and to be taken up where it was last saved.
+    /// Claimed by nobody, and to be resumed where it was last saved.
     Interrupted(Option<Progress>),
     /// Claimed by nobody, with a note on why it could not be finished.
     Failed(FailureNote),

@@ -29,7 +29,7 @@ pub struct Provenance {
     /// Whether the sources had been edited since that commit.
     #[serde(default)]
     pub modified: bool,
-    /// Hash of the sources that decide what a run comes to (`build.rs` lists them); empty in older records.
+    /// Hash of the sources that decide a run's numbers (`build.rs` lists them); empty in older records.
     #[serde(default)]
     pub sources: String,
 }

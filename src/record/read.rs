@@ -36,7 +36,7 @@ impl Metrics {
         Ok(Self { names, columns })
     }
 
-    /// With the columns that are worked out from the run's settings and the others: records of every age have them.
+    /// With the columns that are computed from the run's settings and the others: records of every age have them.
     pub fn complete(mut self, spec: &RunSpec) -> Self {
         let (Some(epochs), Some(cosines)) = (self.column("epoch"), self.column("min_cosine")) else { return self };
         let rows = epochs.len();

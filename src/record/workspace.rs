@@ -30,7 +30,7 @@ const FINISHED: &str = ".finished";
 /// What a file of a workspace is, with the run it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// `<run>.checkpoint`: a run to be taken up again.
+    /// `<run>.checkpoint`: a run to be resumed.
     Checkpoint(String),
     /// `<run>.failed`: why a run could not be finished.
     Failure(String),

@@ -29,7 +29,7 @@ pub struct Finished {
     pub wall_seconds: f64,
     /// Runs trained side by side, at the end.
     pub runs_in_cohort: usize,
-    /// Times that it was taken up from a checkpoint.
+    /// Times that it was resumed from a checkpoint.
     pub resumed: usize,
     /// The same of earlier epochs, where it differs.
     pub provenance: Provenance,

@@ -1,4 +1,4 @@
-//! `--device auto`: the GPU or the CPU's cores, whichever takes less time.
+//! `--device auto`: the GPU or the CPU's cores, whichever is faster.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use anyhow::Result;
 use super::{Options, cohorts, cost, device, engine::EngineChoice, human_time};
 use crate::{Device, spec::PlannedRun};
 
-/// The faster device for the runs that are to do, by [`cost`]'s estimates. Says on stderr what a user who has a GPU may not
-/// expect: that it is not used, and why.
+/// The faster device for the runs that are to do, by [`cost`]'s estimates. Tells the user of a GPU on stderr if it is
+/// not used, and why.
 pub fn faster(runs: &[&PlannedRun], is_todo: impl Fn(&PlannedRun) -> bool, options: &Options) -> Result<Device> {
     if options.engine == EngineChoice::Fused {
         return Ok(Device::Cpu); // its kernels are the CPU's

@@ -1,12 +1,12 @@
-//! A device that does not compute any more.
+//! A device that no longer computes.
 
 use std::fmt;
 
 use super::{Interrupted, sweep::Sweep};
 use crate::Device;
 
-/// A GPU failed in a way that lasts: no process, or not this one, computes on it again. No run is to blame, so none is noted
-/// as failed; what has been saved goes on elsewhere.
+/// A GPU failed for good: no process, or at least not this one, can compute on it again. No run is to blame, so none is
+/// noted as failed; what has been saved goes on elsewhere.
 #[derive(Clone, Debug)]
 pub struct LostDevice {
     /// The device that failed.
@@ -15,7 +15,7 @@ pub struct LostDevice {
     pub reason: String,
     /// Runs not finished.
     pub left: usize,
-    /// Whether this process has recorded or saved anything: if not, another try on the same machine may do no better.
+    /// Whether this process has recorded or saved anything: if not, another try on the same machine may fare no better.
     pub progressed: bool,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for LostDevice {
 impl std::error::Error for LostDevice {}
 
 impl Sweep<'_> {
-    /// Why the device does not compute any more, if so.
+    /// Why the device no longer computes, if so.
     pub fn device_fault(&self) -> Option<String> {
         match self.device {
             #[cfg(feature = "torch")]
@@ -54,7 +54,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// The device has failed with `runs` in the middle: nothing more is begun.
+    /// The device has failed with `runs` under way: nothing more is begun.
     pub fn lose_device(&self, runs: usize, reason: String) {
         self.queue.close();
         let device = self.device;

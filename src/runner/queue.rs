@@ -45,9 +45,9 @@ pub struct Work<'a> {
     pub runs: Vec<Held<'a>>,
     /// Nothing else is trained at the same time.
     pub alone: bool,
-    /// Runs that another process has recorded meanwhile.
+    /// Runs that another process has recorded in the meantime.
     pub recorded: Vec<&'a PlannedRun>,
-    /// Runs that another process has failed at meanwhile.
+    /// Runs that another process has failed at in the meantime.
     pub failed: Vec<(&'a PlannedRun, FailureNote)>,
     /// Runs that cannot be claimed.
     pub blocked: Vec<(&'a PlannedRun, anyhow::Error)>,

@@ -83,7 +83,7 @@ pub struct Outcome {
     pub kept: usize,
     /// Of them, those made by other sources of this program.
     pub by_other_code: usize,
-    /// Runs that another process recorded meanwhile.
+    /// Runs that another process recorded in the meantime.
     pub elsewhere: usize,
     /// Runs that could not be finished, the others being recorded.
     pub failures: Vec<Failure>,

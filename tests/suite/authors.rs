@@ -189,7 +189,7 @@ fn what_their_scripts_do_at_the_edges() {
     trains("main_simclr.py", CONFIG, "--batch_size 1 --model simclr");
 }
 
-/// What a run started from is part of what it is.
+/// The parameters that a run started from are part of its identity.
 #[test]
 fn another_start_is_another_run() {
     let folder = folder();

@@ -41,7 +41,7 @@ fn build() -> Result<PathBuf, String> {
     (texts, lib, env!("LANDSCAPE_LIBTORCH"), &compiler).hash(&mut hasher);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fake-cuda-{:016x}", hasher.finish()));
     fs::create_dir_all(&folder).unwrap();
-    // Other test processes may be about to do the same.
+    // Other test processes may be doing the same.
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
     let compile = |source: &str, library: &str, flags: &[String]| {
@@ -83,13 +83,13 @@ impl Report {
     }
 }
 
-/// Lets a command find a fake device and nothing else; none where there is no fake device.
+/// Lets a command find only a fake device; none where there is no fake device.
 pub fn equip(command: &mut Command) -> Option<()> {
     command.env("LD_LIBRARY_PATH", libraries()?).env_remove("CUDA_VISIBLE_DEVICES");
     Some(())
 }
 
-/// Runs a command with a fake device, as `variables` of the environment describe it (see `tests/fake_cuda/`).
+/// Runs a command with a fake device, as described by the environment's `variables` (see `tests/fake_cuda/`).
 pub fn run(mut command: Command, variables: &[(&str, &str)]) -> Option<Report> {
     equip(&mut command)?;
     let counts = tempfile::NamedTempFile::new().unwrap();

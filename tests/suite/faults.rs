@@ -146,7 +146,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     let [unfinished] = record::unfinished(results.path(), "tiny").unwrap().try_into().unwrap();
     assert!(unfinished.failure.unwrap().error.contains("seed 3") && !unfinished.claimed);
     assert_eq!(unfinished.progress.unwrap().epoch, 3);
-    // The next start takes it up, and the note goes.
+    // The next start resumes it, and the note goes.
     let outcome = run(&runs, &options(results.path())).unwrap();
     assert_eq!((outcome.trained, outcome.kept, outcome.failures.len()), (1, 7, 0));
     assert!(record::unfinished(results.path(), "tiny").unwrap().is_empty());
