@@ -11,7 +11,7 @@ use serde_yaml::Value;
 use crate::{
     input_error,
     logs::Logging,
-    runner::{self, DeviceChoice, EngineChoice, IndexChoice, ProgressMode, ShardChoice, Share},
+    runner::{self, DeviceChoice, EngineChoice, IndexChoice, Pieces, ProgressMode, ShardChoice, Share},
     spec::{Experiment, OpenSettings, Overrides, PlannedRun, Seeds, plan_all},
 };
 
@@ -150,7 +150,7 @@ pub struct Training {
     #[arg(long, default_value = "auto")]
     engine: EngineChoice,
 
-    /// Runs trained side by side in a cohort, at most [default: 1 on a CPU, as many as its memory holds on a GPU]
+    /// Runs trained side by side in a cohort, at most [default: 1 on a CPU, 512 on a GPU, fewer where they do not fit]
     #[arg(long, value_name = "N")]
     cohort: Option<std::num::NonZero<usize>>,
 
@@ -178,9 +178,11 @@ pub fn pair(flag: &str, value: impl std::fmt::Display) -> [String; 2] {
 }
 
 impl Computing {
-    /// The part of the plan that this process trains.
-    pub fn share(&self) -> Result<Share> {
-        Share::choose(self.shard, self.index)
+    /// The places in the plan of the runs that this process trains.
+    pub fn places(&self, runs: &[PlannedRun]) -> Result<Vec<usize>> {
+        let Training { device, cohort, .. } = &self.training;
+        let pieces = Pieces::choose(*device, cohort.map(std::num::NonZero::get));
+        Share::choose(self.shard, self.index)?.places(runs, pieces)
     }
 
     /// The runner's options.

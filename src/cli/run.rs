@@ -47,7 +47,7 @@ impl Args {
 /// Trains this process's part of the plans, and leaves the plans beside the results.
 pub fn train_share(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {
     let runs = runner::whole_plan(plans);
-    let places = computing.share()?.places(&runs)?;
+    let places = computing.places(&runs)?;
     if places.len() < runs.len() {
         tell(format_args!("{} of the {} runs are this part's", places.len(), runs.len()));
     }
@@ -127,7 +127,7 @@ pub fn kept_from_other_code(runs: usize) -> String {
 fn dry_run(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {
     let runs = runner::whole_plan(plans);
     let options = computing.options(settings.results.clone());
-    let places = computing.share()?.places(&runs)?;
+    let places = computing.places(&runs)?;
     let (mut recorded, mut work) = (0, 0.0);
     for &place in &places {
         let run = &runs[place];

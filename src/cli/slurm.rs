@@ -12,7 +12,7 @@ use super::{
     plot::Look,
 };
 use crate::{
-    cluster::{self, Job, Submitted, TimeLimit},
+    cluster::{self, Gpus, Job, Program, Submitted, TimeLimit},
     input_error,
     logs::tell,
     runner,
@@ -56,13 +56,17 @@ pub struct Args {
     #[arg(long, value_name = "K")]
     array_parallelism: Option<NonZero<usize>>,
 
-    /// Cores of a task; it trains as many cohorts at the same time
-    #[arg(long, value_name = "N", default_value = "1")]
-    cpus_per_task: NonZero<usize>,
+    /// Cores of a process; on the CPU it trains as many cohorts at the same time [default: 1, with a GPU 4]
+    #[arg(long, value_name = "N")]
+    cpus_per_task: Option<NonZero<usize>>,
 
     /// GPUs of a task; a task uses one
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u8).range(0..=1))]
     gpus_per_task: u8,
+
+    /// GPUs of a node: each task takes a node with so many, and runs a process on each
+    #[arg(long, value_name = "N", conflicts_with = "gpus_per_task", value_parser = clap::value_parser!(u8).range(1..))]
+    gpus_per_node: Option<u8>,
 
     /// Seconds before the time limit at which a task saves its work
     #[arg(long, value_name = "SECONDS", default_value = "120")]
@@ -97,6 +101,9 @@ pub struct Args {
     submit: bool,
 }
 
+/// Cores of a process on a GPU: one that feeds it, one of libtorch's backward pass, and some for what is measured.
+const GPU_CORES: NonZero<usize> = NonZero::new(4).unwrap();
+
 impl Args {
     pub fn execute(mut self) -> Result<()> {
         let plans = self.settings.plans()?;
@@ -129,18 +136,29 @@ impl Args {
 
     fn job(mut self, name: String, runs: &[PlannedRun]) -> Result<Job> {
         let shards = self.shards.or(self.array_parallelism).map_or(16, NonZero::get).min(runs.len());
-        let gpu = self.gpus_per_task > 0;
+        let gpus = match (self.gpus_per_node, self.gpus_per_task) {
+            (None, 0) => Gpus::None,
+            (None | Some(1), _) => Gpus::One,
+            (Some(several), _) => Gpus::Several(several),
+        };
+        let gpu = gpus != Gpus::None;
         if gpu {
             self.training.prefer_cuda();
+            if !self.no_figures && self.partition.is_some() && self.figures_partition.is_none() {
+                tell(
+                    "the figures' job needs no GPU, which some sites demand of their GPU partitions: --figures-partition",
+                );
+            }
         }
+        let cores = if gpu { GPU_CORES } else { NonZero::<usize>::MIN };
         let program = match &self.container {
             Some(image) => {
                 let image = image.display().to_string();
                 let words =
                     ["apptainer", "exec"].into_iter().chain(gpu.then_some("--nv")).chain([&*image, "landscape"]);
-                words.map(String::from).collect()
+                Program::Words(words.map(String::from).collect())
             }
-            None => vec![env::current_exe().context("cannot find this program's own path")?.display().to_string()],
+            None => Program::Copied(env::current_exe().context("cannot find this program's own path")?),
         };
         let results = pair("--results", self.settings.results.display());
         Ok(Job {
@@ -158,8 +176,8 @@ impl Args {
             figures_partition: self.figures_partition,
             time: self.time,
             grace: self.grace,
-            cpus_per_task: self.cpus_per_task.get(),
-            gpus_per_task: self.gpus_per_task,
+            cpus_per_task: self.cpus_per_task.unwrap_or(cores).get(),
+            gpus,
             directives: self.sbatch,
             setup: self.setup,
         })

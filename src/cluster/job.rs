@@ -9,9 +9,14 @@ use anyhow::{Context, Result};
 
 use super::{
     TimeLimit, copies,
+    limits::largest_array,
     quote::{directive, one_line, word},
 };
-use crate::{input_error, record::write_whole, runner::Interrupted};
+use crate::{
+    input_error,
+    record::write_whole,
+    runner::{Interrupted, LostDevice},
+};
 
 /// What a job array does and asks for.
 #[derive(Clone, Debug)]
@@ -22,8 +27,8 @@ pub struct Job {
     pub directory: PathBuf,
     /// The experiments; they are copied beside the scripts with all that they need, as sbatch copies a script.
     pub experiments: Vec<PathBuf>,
-    /// This program, as a task calls it.
-    pub program: Vec<String>,
+    /// How a task calls this program.
+    pub program: Program,
     /// Flags that decide which runs there are.
     pub settings: Vec<String>,
     /// Flags of the training.
@@ -44,15 +49,51 @@ pub struct Job {
     pub time: TimeLimit,
     /// Seconds before the end at which a task is told to save and end.
     pub grace: u64,
-    /// CPU cores of each task.
+    /// CPU cores of each process.
     pub cpus_per_task: usize,
-    /// GPUs of each task; 0 for none.
-    pub gpus_per_task: u8,
+    /// GPUs of each task.
+    pub gpus: Gpus,
     /// More `#SBATCH` lines of both jobs.
     pub directives: Vec<String>,
     /// Shell lines before the command, such as `module load cuda`.
     pub setup: Vec<String>,
 }
+
+/// How a task calls this program.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// By a copy of this file beside the scripts: a program that is built anew while the job waits does not change the job.
+    Copied(PathBuf),
+    /// By these words.
+    Words(Vec<String>),
+}
+
+/// The GPUs of a task of the array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gpus {
+    /// The CPU computes.
+    None,
+    /// One, and one process.
+    One,
+    /// Of a node, each with a process of its own.
+    Several(u8),
+}
+
+impl Gpus {
+    /// Processes of a task.
+    fn processes(self) -> usize {
+        match self {
+            Self::None | Self::One => 1,
+            Self::Several(gpus) => usize::from(gpus),
+        }
+    }
+}
+
+/// Memory of a process that computes on a GPU, in GB: CUDA takes most of it, and what a site gives for a core is often less.
+const GPU_PROCESS_MEMORY: usize = 16;
+
+/// Turns in which a GPU may fail before anything is saved.
+const FAILED_TURNS: usize = 3;
 
 /// The files written.
 #[derive(Clone, Debug)]
@@ -92,17 +133,22 @@ impl Job {
             return Err(input_error!("--out {}: there is a job in this folder already", folder.display()));
         }
         self.check_lines(folder)?;
+        let tasks = self.tasks();
+        if let Some(most) = largest_array().filter(|&most| tasks > most) {
+            return Err(input_error!("--shards {}: an array of this cluster has at most {most} tasks", self.shards));
+        }
         let experiments = folder.join("experiments");
         for directory in [&experiments, &folder.join("logs")] {
             fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         }
         let experiments = copies::copy(&self.experiments, &experiments)?;
         let experiments: Vec<String> = experiments.iter().map(|copy| copy.display().to_string()).collect();
-        write_whole(&array, self.array_script(folder, &experiments)?.as_bytes())?;
+        let program = self.program(folder)?;
+        write_whole(&array, self.array_script(folder, &program, &experiments)?.as_bytes())?;
         let figures = match &self.drawing {
             Some(drawing) => {
                 let path = folder.join("figures.sbatch");
-                write_whole(&path, self.figures_script(folder, &experiments, drawing)?.as_bytes())?;
+                write_whole(&path, self.figures_script(folder, &program, &experiments, drawing)?.as_bytes())?;
                 Some(path)
             }
             None => None,
@@ -122,20 +168,50 @@ impl Job {
         self.experiments.iter().try_for_each(|file| one_line("FILE", &file.display().to_string()))
     }
 
-    fn array_script(&self, folder: &Path, experiments: &[String]) -> Result<String> {
+    /// Tasks of the array.
+    fn tasks(&self) -> usize {
+        self.shards.div_ceil(self.gpus.processes())
+    }
+
+    /// The words that call this program, which is copied if need be.
+    fn program(&self, folder: &Path) -> Result<Vec<String>> {
+        match &self.program {
+            Program::Words(words) => Ok(words.clone()),
+            Program::Copied(from) => {
+                let copy = self.directory.join(folder).join("landscape");
+                fs::copy(from, &copy)
+                    .with_context(|| format!("cannot copy {} to {}", from.display(), copy.display()))?;
+                Ok(vec![copy.display().to_string()])
+            }
+        }
+    }
+
+    fn array_script(&self, folder: &Path, program: &[String], experiments: &[String]) -> Result<String> {
         let at_a_time = self.parallelism.map(|tasks| format!("%{tasks}")).unwrap_or_default();
         let mut directives = vec![
             format!("--job-name={}", directive(&self.name)),
-            format!("--array=1-{}{at_a_time}", self.shards),
+            format!("--array=1-{}{at_a_time}", self.tasks()),
             format!("--time={}", self.time),
-            "--ntasks=1".into(),
-            format!("--cpus-per-task={}", self.cpus_per_task),
         ];
-        if self.gpus_per_task > 0 {
-            directives.push(format!("--gpus-per-task={}", self.gpus_per_task));
+        let processes = self.gpus.processes();
+        if processes > 1 {
+            directives.push("--nodes=1".into());
+        }
+        directives.push(format!("--ntasks={processes}"));
+        directives.push(format!("--cpus-per-task={}", self.cpus_per_task));
+        if self.gpus != Gpus::None {
+            directives.push("--gpus-per-task=1".into());
+            if !self.directives.iter().any(|directive| directive.starts_with("--mem")) {
+                directives.push(format!("--mem={}G", GPU_PROCESS_MEMORY * processes));
+            }
         }
         directives.extend(self.shared(folder, self.partition.as_deref(), "%A_%a"));
-        let command = [&self.program, &["run".into()][..], experiments, &self.settings, &self.training].concat();
+        let command = [program, &["run".into()][..], experiments, &self.settings, &self.training].concat();
+        // Each process sees its own GPU only, and takes the first that it sees.
+        let (step, shard) = match self.gpus {
+            Gpus::None | Gpus::One => (String::new(), format!("\"$SLURM_ARRAY_TASK_ID/{}\"", self.shards)),
+            Gpus::Several(_) => (" --gpus-per-task=1 --gpu-bind=single:1".into(), "slurm".into()),
+        };
         Ok(format!(
             "\
 #!/bin/bash
@@ -148,10 +224,10 @@ impl Job {
 #SBATCH --signal=USR1@{grace}
 
 {setup}code=0
-srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\" \\
+srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\"{step} \\
   {command} \\
-  --jobs \"$SLURM_CPUS_PER_TASK\" --shard \"$SLURM_ARRAY_TASK_ID/{shards}\" || code=$?
-if [ \"$code\" -eq {interrupted} ]; then
+  --jobs \"$SLURM_CPUS_PER_TASK\" --shard {shard} || code=$?
+{failed_turns}if [ \"$code\" -eq {interrupted} ]; then
   scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"
 fi
 exit \"$code\"
@@ -162,11 +238,40 @@ exit \"$code\"
             grace = self.grace,
             setup = self.setup_lines(),
             command = words(&command)?,
-            shards = self.shards,
+            failed_turns = self.failed_turns(folder)?,
         ))
     }
 
-    fn figures_script(&self, folder: &Path, experiments: &[String], drawing: &[String]) -> Result<String> {
+    /// What the script does when a GPU failed before anything was saved: another turn, on another node where Slurm lets a job
+    /// exclude one, but not for ever.
+    fn failed_turns(&self, folder: &Path) -> Result<String> {
+        if self.gpus == Gpus::None {
+            return Ok(String::new());
+        }
+        Ok(format!(
+            "\
+# Code {nothing}: the GPU failed before anything was saved. Up to {FAILED_TURNS} turns may end so in a row, on different nodes if need be.
+failed={logs}/\"$SLURM_ARRAY_TASK_ID\".failed-turns
+if [ \"$code\" -ne {nothing} ]; then
+  rm -f \"$failed\"
+elif echo \"$SLURMD_NODENAME\" >> \"$failed\" && [ \"$(wc -l < \"$failed\")\" -lt {FAILED_TURNS} ]; then
+  scontrol update JobId=\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\" ExcNodeList=\"$(paste -sd, \"$failed\")\" || true
+  code={interrupted}
+fi
+",
+            nothing = LostDevice::NO_PROGRESS,
+            interrupted = Interrupted::EXIT_CODE,
+            logs = word(&folder.join("logs").display().to_string())?,
+        ))
+    }
+
+    fn figures_script(
+        &self,
+        folder: &Path,
+        program: &[String],
+        experiments: &[String],
+        drawing: &[String],
+    ) -> Result<String> {
         let mut directives = vec![
             format!("--job-name={}", directive(&format!("{}-figures", self.name))),
             "--time=30".into(),
@@ -176,7 +281,7 @@ exit \"$code\"
         let partition = self.figures_partition.as_ref().or(self.partition.as_ref());
         directives.extend(self.shared(folder, partition.map(String::as_str), "%j"));
         let command = |verb: &str, flags: &[String]| -> Result<String> {
-            words(&[&self.program, &[verb.into()][..], experiments, &self.settings, flags].concat())
+            words(&[program, &[verb.into()][..], experiments, &self.settings, flags].concat())
         };
         Ok(format!(
             "\

@@ -2,10 +2,11 @@
 
 mod copies;
 mod job;
+mod limits;
 mod quote;
 mod submit;
 mod time_limit;
 
-pub use job::{Files, Job};
+pub use job::{Files, Gpus, Job, Program};
 pub use submit::{Submitted, submit};
 pub use time_limit::TimeLimit;

@@ -16,6 +16,8 @@ use nix::{
 };
 use tempfile::NamedTempFile;
 
+use super::origin;
+
 /// Up to this many files are synced one by one, more by one call for the whole file system: that call may have to wait
 /// for what others write, whereas each file on its own waits for the disk once.
 const FEW: usize = 8;
@@ -68,7 +70,7 @@ fn temporary(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     fs::create_dir_all(folder)?;
     let named = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut file = tempfile::Builder::new()
-        .prefix(&format!("{named}."))
+        .prefix(&origin::prefix(&named))
         .suffix(".tmp")
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(folder)?;

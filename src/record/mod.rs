@@ -9,6 +9,7 @@ mod checkpoint;
 mod claim;
 mod durable;
 mod inventory;
+mod origin;
 mod plan;
 mod provenance;
 mod read;

@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, durable};
+use super::{Claims, durable, origin};
 
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
@@ -128,7 +128,7 @@ impl Workspace {
     /// A folder to fill before it is named.
     pub fn temporary(&self, run: &str) -> io::Result<tempfile::TempDir> {
         fs::create_dir_all(&self.folder)?;
-        tempfile::Builder::new().prefix(&format!("{run}.")).suffix(TEMPORARY).tempdir_in(&self.folder)
+        tempfile::Builder::new().prefix(&origin::prefix(run)).suffix(TEMPORARY).tempdir_in(&self.folder)
     }
 
     /// Notes why a run failed.
@@ -203,6 +203,8 @@ impl Workspace {
 
     /// Completes what killed processes left undone: puts finished records in their places and removes half-written
     /// files. Whatever a living process is writing belongs to a run that it has claimed, and stays.
+    /// Where a file system keeps locks to one machine, another machine's claims are not seen, so what it wrote lately
+    /// stays too.
     pub fn settle(&self) -> Result<()> {
         let mut left = self.entries()?;
         left.retain(|(entry, _)| matches!(entry, Entry::Temporary(_) | Entry::Finished(_)));
@@ -213,7 +215,7 @@ impl Workspace {
         for (entry, path) in left {
             let claim = claims.claim(entry.run())?;
             let ours = claim.as_ref().is_some_and(|claim| claim.is_exclusive());
-            if !ours || !path.exists() {
+            if !ours || !path.exists() || !origin::may_be_settled(&path) {
                 continue; // a living process has it in hand, or has done it
             }
             log::info!("settling {}, left by a process that was killed", path.display());

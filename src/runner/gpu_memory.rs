@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Beyond this, more runs do not keep a GPU any busier: memory traffic takes longer than the launches.
-const MOST: usize = 512;
+pub const MOST: usize = 512;
 
 /// Share of the memory that a cohort may take; libtorch's allocator needs room to cut from.
 const SHARE: f64 = 0.7;

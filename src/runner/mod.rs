@@ -30,7 +30,7 @@ pub use engine::{Chosen, EngineChoice, build};
 pub use interrupt::{Interrupt, Interrupted, Signals};
 pub use lost_device::LostDevice;
 pub use progress::{ProgressMode, human_time};
-pub use shard::{IndexChoice, Shard, ShardChoice, Share, deal, whole_plan};
+pub use shard::{IndexChoice, Pieces, Shard, ShardChoice, Share, deal, whole_plan};
 pub use status::{RunState, SweepStatus, plan};
 pub use sweep::{Build, Failure, Options, Outcome, check, run, run_with};
 

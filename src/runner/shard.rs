@@ -1,8 +1,8 @@
 //! Which part of a sweep this process trains.
 //!
-//! A shard is a function of the plan alone: of every run's estimated work, in the plan's order. Existing records, the
-//! machine, the device and the clock play no part, so all processes given the same experiments and settings deal the
-//! runs alike, and together the shards hold each run once.
+//! A shard is a function of the plan and the flags alone: of every run's estimated work, in the plan's order. Existing
+//! records, the machine and the clock play no part, so all processes given the same experiments and flags deal the runs
+//! alike, and together the shards hold each run once.
 
 use std::{
     cmp::Reverse,
@@ -12,11 +12,13 @@ use std::{
 };
 
 use anyhow::Result;
+use indexmap::IndexMap;
 
-use super::{cost, slurm_task::SlurmTask};
+use super::{DeviceChoice, cost, gpu_memory, slurm_task::SlurmTask};
 use crate::{
     input_error,
     spec::{Experiment, PlannedRun},
+    train,
 };
 
 /// `--shard`: one part of several, as the flag spells it.
@@ -86,6 +88,40 @@ impl FromStr for IndexChoice {
     }
 }
 
+/// What shards are dealt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pieces {
+    /// Single runs, to cores.
+    Runs,
+    /// Cohorts of so many runs at most, to GPUs: there a step takes the same time for one run as for a hundred, so a cohort
+    /// that is torn apart takes that time in every part.
+    Cohorts(usize),
+}
+
+impl Pieces {
+    /// What is dealt where the flags ask for a device and, perhaps, a size of cohorts.
+    pub fn choose(device: DeviceChoice, cohort: Option<usize>) -> Self {
+        match device {
+            DeviceChoice::Cuda(_) => Self::Cohorts(cohort.unwrap_or(gpu_memory::MOST)),
+            DeviceChoice::Auto | DeviceChoice::Cpu => Self::Runs,
+        }
+    }
+
+    /// Each piece as places in the plan, and its estimated work.
+    fn of(self, runs: &[PlannedRun]) -> Result<(Vec<Vec<usize>>, Vec<u64>)> {
+        let Self::Cohorts(limit) = self else {
+            return Ok(runs.iter().enumerate().map(|(place, run)| (vec![place], cost::work_units(&run.spec))).unzip());
+        };
+        let mut fitting: IndexMap<String, Vec<usize>> = IndexMap::new();
+        for (place, run) in runs.iter().enumerate() {
+            fitting.entry(serde_json::to_string(&train::shared(&run.spec))?).or_default().push(place);
+        }
+        let cohorts = fitting.values().flat_map(|places| places.chunks(limit));
+        let work = |places: &[usize]| cost::on_gpu(places.iter().map(|&place| &*runs[place].spec)) * 1e6;
+        Ok(cohorts.map(|places| (places.to_vec(), work(places) as u64)).unzip())
+    }
+}
+
 /// The part of a plan that one process trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
@@ -113,15 +149,17 @@ impl Share {
     ///
     /// # Errors
     /// The plan has no run of the number asked for.
-    pub fn places(self, runs: &[PlannedRun]) -> Result<Vec<usize>> {
+    pub fn places(self, runs: &[PlannedRun], pieces: Pieces) -> Result<Vec<usize>> {
         match self {
             Self::All => Ok((0..runs.len()).collect()),
             Self::Run(number) if (1..=runs.len()).contains(&number) => Ok(vec![number - 1]),
             Self::Run(number) => Err(input_error!("--index {number}: the runs are numbered from 1 to {}", runs.len())),
             Self::Shard(Shard { number, of }) => {
-                let work: Vec<u64> = runs.iter().map(|run| cost::work_units(&run.spec)).collect();
-                let shards = deal(&work, of);
-                Ok((0..runs.len()).filter(|&place| shards[place] == number - 1).collect())
+                let (pieces, work) = pieces.of(runs)?;
+                let dealt = pieces.into_iter().zip(deal(&work, of)).filter(|(_, shard)| *shard == number - 1);
+                let mut places: Vec<usize> = dealt.flat_map(|(places, _)| places).collect();
+                places.sort_unstable();
+                Ok(places)
             }
         }
     }

@@ -297,6 +297,8 @@ fn slurm_scripts() {
         "#SBATCH --partition=gpu",
         "#SBATCH --time=4:00:00",
         "#SBATCH --gpus-per-task=1",
+        "#SBATCH --cpus-per-task=4",
+        "#SBATCH --mem=16G",
         "#SBATCH --account=me",
         "#SBATCH --requeue",
         "#SBATCH --signal=USR1@120",
@@ -320,6 +322,23 @@ fn slurm_scripts() {
     write(&["--grace", "9000"]).code(2).stderr(contains("--grace"));
     workbench.landscape(&["slurm", "tiny.yaml", "--time", "4h"]).code(2).stderr(contains("4:00:00"));
     write(&["--gpus-per-task", "2"]).code(2);
+    let script = |folder: &str| fs::read_to_string(workbench.path(&format!("slurm/{folder}/array.sbatch"))).unwrap();
+    assert!(!script("tiny-2").contains("--mem") && !script("tiny-2").contains("failed-turns"));
+    // All GPUs of a node, each with a process of its own, and as much memory for each.
+    write(&["--out", "slurm/nodes", "--gpus-per-node", "2", "--shards", "5", "--cpus-per-task", "2"]).success();
+    let nodes = script("nodes");
+    for line in
+        ["--array=1-3\n", "--nodes=1\n", "--ntasks=2\n", "--cpus-per-task=2\n", "--gpus-per-task=1\n", "--mem=32G\n"]
+    {
+        assert!(nodes.contains(&format!("#SBATCH {line}")), "{line} is not in\n{nodes}");
+    }
+    assert!(nodes.contains(" --gpus-per-task=1 --gpu-bind=single:1 ") && nodes.contains("--shard slurm"), "{nodes}");
+    write(&["--out", "slurm/own", "--gpus-per-task", "1", "--sbatch=--mem-per-cpu=9G"]).success();
+    assert!(!script("own").contains("--mem=16G"));
+    // The queued job keeps its own copy of the program too.
+    let program = workbench.path("slurm/tiny/landscape");
+    assert!(array.contains(&format!("{} run", program.display())), "{array}");
+    assert!(std::process::Command::new(program).arg("--version").status().unwrap().success());
     let mut unsubmitted = workbench.command(&["slurm", "tiny.yaml", "--time", "60", "--submit"]);
     unsubmitted.env("PATH", "");
     assert_cmd::Command::from_std(unsubmitted).assert().code(1).stderr(contains("cannot start sbatch"));
@@ -440,6 +459,112 @@ fn an_interrupted_task_is_requeued_whatever_the_shell_is_told() {
         bash(&workbench, &array, "exit 1", "rm queued").code(1);
         bash(&workbench, &array, "", "rm queued").success();
         assert!(workbench.path("queued").exists());
+    }
+}
+
+/// Commands of Slurm that do what they are told here, first in a command's search path.
+fn with_slurm(command: &mut Command, workbench: &Workbench, programs: &[(&str, &str)]) {
+    let bin = workbench.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for (name, lines) in programs {
+        let path = bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+}
+
+#[test]
+fn an_array_is_no_larger_than_the_cluster_takes() {
+    let workbench = Workbench::new(TINY);
+    let slurm = |shards: &str| {
+        let mut command = workbench.command(&["slurm", "tiny.yaml", "--time", "60", "--shards", shards]);
+        with_slurm(&mut command, &workbench, &[("scontrol", "echo 'MaxArraySize            = 5'")]);
+        assert_cmd::Command::from_std(command).assert()
+    };
+    slurm("5").code(2).stderr(contains("--shards 5: an array of this cluster has at most 4 tasks"));
+    assert!(!workbench.path("slurm").exists(), "nothing is written");
+    slurm("4").success();
+}
+
+/// Two more turns, on other nodes; an interrupt in between begins the count anew.
+#[test]
+fn a_gpu_that_fails_at_once_is_tried_three_times() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["slurm", "tiny.yaml", "--time", "60", "--gpus-per-task", "1", "--setup", "set -e"]).success();
+    let turn = |node: &str, ends: i32| {
+        let mut task = Command::new("bash");
+        task.current_dir(&workbench.folder).arg("slurm/tiny/array.sbatch").envs([
+            ("SLURM_ARRAY_JOB_ID", "7"),
+            ("SLURM_ARRAY_TASK_ID", "3"),
+            ("SLURM_CPUS_PER_TASK", "4"),
+            ("SLURMD_NODENAME", node),
+        ]);
+        let srun = format!("exit {ends}");
+        // Not every site lets a job exclude a node.
+        let scontrol = "echo \"$@\" >> asked; [ \"$1\" != update ]";
+        with_slurm(&mut task, &workbench, &[("srun", &srun), ("scontrol", scontrol)]);
+        let code = task.status().unwrap().code();
+        let asked = fs::read_to_string(workbench.path("asked")).unwrap_or_default();
+        let _ = fs::remove_file(workbench.path("asked"));
+        (code.unwrap(), asked)
+    };
+    let again = "requeue 7_3\n";
+    let elsewhere = |nodes: &str| format!("update JobId=7_3 ExcNodeList={nodes}\n{again}");
+    assert_eq!(turn("a", 76), (75, elsewhere("a")));
+    assert_eq!(turn("b", 75), (75, again.into()));
+    assert_eq!(turn("a", 76), (75, elsewhere("a")));
+    assert_eq!(turn("b", 76), (75, elsewhere("a,b")));
+    assert_eq!(turn("c", 76), (76, String::new()));
+    assert_eq!(turn("c", 0), (0, String::new()));
+}
+
+/// A GPU takes the same time for a cohort as for half of it.
+#[test]
+fn shards_for_gpus_hold_whole_cohorts() {
+    let workbench = Workbench::new(TINY);
+    let dealt = |device: &[&str], of: usize| -> Vec<Vec<String>> {
+        let shard = |number: usize| {
+            let part = format!("{number}/{of}");
+            let arguments = [&["run", "tiny.yaml", "--dry-run", "--shard", &part], device].concat();
+            let listed = workbench.landscape(&arguments).success().get_output().stdout.clone();
+            let listed = String::from_utf8(listed).unwrap();
+            let runs =
+                listed.lines().filter_map(|line| Some(line.split_once("tiny/")?.1.split('_').next()?.to_string()));
+            runs.collect()
+        };
+        (1..=of).map(shard).collect()
+    };
+    let whole = |runs: usize, name: &str| vec![name.to_string(); runs];
+    let mut gpus = dealt(&["--device", "cuda"], 3);
+    gpus.sort();
+    assert_eq!(gpus, [vec![], whole(3, "cl"), whole(3, "ncl")]);
+    let mut gpus = dealt(&["--device", "cuda", "--cohort", "2"], 4);
+    gpus.sort();
+    assert_eq!(gpus, [whole(1, "cl"), whole(2, "cl"), whole(1, "ncl"), whole(2, "ncl")]);
+    assert!(dealt(&["--device", "cpu"], 3).iter().all(|runs| runs.len() == 2), "cores are dealt single runs");
+}
+
+/// As far as this can be told without Apptainer: bases of one version, and of the checkout what git tracks.
+#[test]
+fn the_container_takes_what_git_tracks() {
+    let recipe = fs::read_to_string("containers/landscape.def").unwrap();
+    let bases: Vec<&str> = recipe.lines().filter_map(|line| line.strip_prefix("From: ")).collect();
+    assert!(bases.len() == 2 && bases.iter().all(|base| base.split('.').count() > 1), "{bases:?}");
+    let setup = recipe.split("%setup\n").nth(1).unwrap().split("\n%").next().unwrap();
+    if !Path::new(".git").exists() {
+        eprintln!("skipped: this is no checkout");
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let status = Command::new("sh").args(["-ec", setup]).env("APPTAINER_ROOTFS", root.path()).status().unwrap();
+    assert!(status.success());
+    let copied = root.path().join("opt/landscape");
+    for path in ["Cargo.lock", "src/lib.rs", "experiments/fig1.yaml", "COMMIT"] {
+        assert!(copied.join(path).exists(), "{path}");
+    }
+    for path in ["target", ".venv", ".git", "results"] {
+        assert!(!copied.join(path).exists(), "{path}");
     }
 }
 

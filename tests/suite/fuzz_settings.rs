@@ -8,7 +8,9 @@ use anyhow::Result;
 use contrastive_landscape::{
     cluster::TimeLimit,
     plots::Band,
-    runner::{self, DeviceChoice, EngineChoice, IndexChoice, ProgressMode, Shard, ShardChoice, Share, whole_plan},
+    runner::{
+        self, DeviceChoice, EngineChoice, IndexChoice, Pieces, ProgressMode, Shard, ShardChoice, Share, whole_plan,
+    },
     spec::{Experiment, Overrides, PlannedRun, Seeds},
 };
 use proptest::prelude::*;
@@ -135,12 +137,14 @@ fn plan(experiment: &Path, overrides: &Overrides) -> Result<()> {
 /// The shards of a plan hold each run once.
 fn covers_once(plans: &[(Experiment, Vec<PlannedRun>)], of: usize) {
     let runs = whole_plan(plans);
-    let mut seen = vec![0; runs.len()];
-    for number in 1..=of {
-        let places = Share::Shard(Shard { number, of }).places(&runs).unwrap();
-        places.into_iter().for_each(|place| seen[place] += 1);
+    for pieces in [Pieces::Runs, Pieces::Cohorts(2), Pieces::Cohorts(512)] {
+        let mut seen = vec![0; runs.len()];
+        for number in 1..=of {
+            let places = Share::Shard(Shard { number, of }).places(&runs, pieces).unwrap();
+            places.into_iter().for_each(|place| seen[place] += 1);
+        }
+        assert!(seen.iter().all(|&times| times == 1), "{pieces:?}: {seen:?}");
     }
-    assert!(seen.iter().all(|&times| times == 1), "{seen:?}");
 }
 
 /// Reads an input with an experiment's file; counts those that were accepted, to be sure that the inputs are near
