@@ -22,6 +22,7 @@
 //! surface. Without it, everything else is there, and neither Python nor libtorch is needed.
 
 #![warn(missing_docs)]
+#![warn(clippy::print_stdout)] // `output` is the one writer
 
 pub mod authors;
 #[cfg(feature = "torch")]
@@ -47,6 +48,7 @@ pub mod metrics;
 pub mod models;
 #[cfg(feature = "torch")]
 pub mod nn;
+mod output;
 pub mod plots;
 pub mod query;
 pub mod random;

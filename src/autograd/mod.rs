@@ -172,7 +172,11 @@ impl AutogradEngine {
         let Forward { loss, representation } = self.model.forward(x1, x2, turn);
         self.representation = Some(representation);
         let learning: Vec<&Tensor> = self.parameters.learning(turn).map(|(_, tensor)| tensor).collect();
-        let gradients = Tensor::run_backward(&[loss.sum(None)], &learning, false, false);
+        // Everything that would learn in this turn may be frozen.
+        let gradients = match learning.is_empty() {
+            true => Vec::new(),
+            false => Tensor::run_backward(&[loss.sum(None)], &learning, false, false),
+        };
         (loss.detach(), gradients)
     }
 

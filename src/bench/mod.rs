@@ -27,6 +27,7 @@ use self::{
 use crate::{
     input_error,
     logs::tell,
+    output::{self, say},
     spec::{RunSpec, resolve, unknown},
     train::Cohort,
 };
@@ -83,12 +84,12 @@ pub fn compare(options: &Options) -> Result<()> {
             report.add(title, model.measure(&many, options)?);
         }
         let work = Work::of_step(&spec, spec.train.batch_size);
-        println!(
+        say!(
             "\n{title}: {:.1} MFLOP of products and {} exponentials for a full batch",
             work.flops() / 1e6,
             work.exponentials
-        );
-        print!("{}", report.table(title));
+        )?;
+        output::write(format_args!("{}", report.table(title)))?;
     }
     report.write(&options.results, &options.plots)
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     logs::tell,
+    output,
     plots::{Band, Curve, Dash, Figure, LineStyle, Panel, Scale},
     record::write_whole,
     spec::RunSpec,
@@ -121,7 +122,7 @@ pub fn scaling(options: &Options) -> Result<()> {
             all.push(Growth::measure(method, axis, axis.values(cores), options)?);
         }
     }
-    print!("{}", table(&all));
+    output::write(format_args!("{}", table(&all)))?;
     write(&all, options)
 }
 

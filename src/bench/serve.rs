@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, Write, stdin, stdout},
+    io::{BufRead, stdin},
     str::FromStr,
     sync::Arc,
     thread,
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     engine::{Engine, Member, Views},
     fused::FusedEngine,
+    output::say,
     spec::{RunSpec, Turn, Turns},
     train::Cohort,
 };
@@ -70,9 +71,7 @@ pub fn serve(kind: Kind, threads: usize) -> Result<()> {
             }
             (Request::Time { seconds }, Some(loaded)) => loaded.time(Duration::from_secs_f64(seconds))?,
         };
-        let mut out = stdout().lock();
-        writeln!(out, "{}", serde_json::to_string(&answer)?)?;
-        out.flush()?;
+        say!("{}", serde_json::to_string(&answer)?)?;
     }
     Ok(())
 }

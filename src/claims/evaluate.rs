@@ -141,9 +141,11 @@ fn check(archive: &mut Archive, entry: &ExperimentRecord, claim: &Claim, curve: 
         margin: comparison.as_ref().map(|comparison| comparison.margin),
         published: claim.published.map(|published| (published, claim.within)),
     };
+    let recorded = entry.runs(&curve.label);
+    let diverged = !recorded.is_empty() && recorded.iter().all(|run| run.summary.diverged_at.is_some());
     Ok(Check {
         label: curve.label.clone(),
-        verdict: judge(&estimate, &test),
+        verdict: if estimate.n == 0 && diverged { Verdict::Diverged } else { judge(&estimate, &test) },
         value: estimate,
         comparison,
         published: claim.published,

@@ -48,7 +48,7 @@ impl Outcome {
 
     /// The checks' means, and by how much they lie on the claimed side: `0.40, 0.45 (by -0.14, -0.11)`.
     pub fn numbers(&self) -> String {
-        if self.verdict == Verdict::NotRun {
+        if self.checks.iter().all(|check| check.value.n == 0) {
             return String::new();
         }
         let number = |estimate: &Estimate, sign: bool| match estimate.n {

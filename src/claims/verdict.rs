@@ -18,11 +18,14 @@ pub enum Verdict {
     Undecided,
     /// The whole interval lies on the other side, or away from the published value.
     NotReproduced,
+    /// Every recorded seed diverged before there was anything to measure.
+    Diverged,
 }
 
 impl Verdict {
     /// As tallies list them.
-    pub const ALL: [Self; 5] = [Self::Reproduced, Self::Direction, Self::NotReproduced, Self::Undecided, Self::NotRun];
+    pub const ALL: [Self; 6] =
+        [Self::Reproduced, Self::Direction, Self::NotReproduced, Self::Diverged, Self::Undecided, Self::NotRun];
 
     /// The verdict in words.
     pub fn words(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Verdict {
             Self::NotRun => "not run",
             Self::Undecided => "undecided",
             Self::NotReproduced => "not reproduced",
+            Self::Diverged => "diverged",
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{io::Write, num::NonZero, path::PathBuf, time::Duration};
+use std::{num::NonZero, path::PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -6,6 +6,7 @@ use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
     input_error,
     logs::tell,
+    output::{self, say},
     record,
     runner::{self, DeviceChoice, EngineChoice, Options, ProgressMode},
     spec::{PlannedRun, unknown},
@@ -36,14 +37,12 @@ impl Args {
     pub fn execute(self) -> Result<()> {
         if let Some(folder) = self.install_shim {
             let python = install_shim(&folder)?;
-            println!("{}", python.parent().unwrap_or(&folder).display());
-            return Ok(());
+            return say!("{}", python.parent().unwrap_or(&folder).display());
         }
         if let Some(file) = self.print_script {
             let text = std::fs::read_to_string(&file);
             let text = text.map_err(|error| input_error!("--print-script {}: {error}", file.display()))?;
-            print!("{}", equivalent_lines(&text));
-            return Ok(());
+            return output::write(format_args!("{}", equivalent_lines(&text)));
         }
         let Some((name, arguments)) = self.command.split_first() else {
             return Err(input_error!("name one of the authors' scripts: {}", names().join(", ")));
@@ -51,8 +50,7 @@ impl Args {
         let wants_help = arguments.iter().any(|argument| argument == "--help" || argument == "-h");
         if name.rsplit('/').next() == Some("check_data_model.py") {
             if wants_help {
-                print_help("check_data_model.py", &[], &authors::CHECK_FLAGS, &authors::CHECK_OURS);
-                return Ok(());
+                return print_help("check_data_model.py", &[], &authors::CHECK_FLAGS, &authors::CHECK_OURS);
             }
             let checked = check_data_model(arguments)?;
             if let Some(step) = checked.theirs_stops_at {
@@ -60,13 +58,11 @@ impl Args {
                     "the published script stops at step {step}: it compares W, not its transpose, with M"
                 ));
             }
-            println!("{}", checked.picture.display());
-            return Ok(());
+            return say!("{}", checked.picture.display());
         }
         let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names())))?;
         if wants_help {
-            print_help(script.name(), script.models(), &flags::THEIRS, &flags::OURS);
-            return Ok(());
+            return print_help(script.name(), script.models(), &flags::THEIRS, &flags::OURS);
         }
         train(script, &CommandLine::parse(script, arguments)?)
     }
@@ -110,31 +106,30 @@ fn train(script: Script, line: &CommandLine) -> Result<()> {
 }
 
 fn dry_run(plan: &authors::Plan, todo: &[PlannedRun]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
     let mut work = 0.0;
     for run in &plan.runs {
         let is_todo = todo.iter().any(|other| other.id == run.id);
         work += if is_todo { runner::work(&run.spec) } else { 0.0 };
         let state = if is_todo { "to train" } else { "recorded" };
-        writeln!(out, "{state}  {run}  {}", runner::steps_text(&run.spec))?;
+        say!("{state}  {run}  {}", runner::steps_text(&run.spec))?;
     }
-    let left = runner::human_time(Duration::try_from_secs_f64(work).unwrap_or(Duration::MAX));
+    let left = runner::human_seconds(work);
     let recorded = plan.runs.len() - todo.len();
-    writeln!(out, "{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", plan.runs.len())?;
-    Ok(())
+    say!("{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", plan.runs.len())
 }
 
-fn print_help(script: &str, models: &[&str], theirs: &[flags::Flag], ours: &[flags::Flag]) {
-    println!("Usage: landscape authors {script} --cfg FILE --logDir DIR [FLAGS]\n");
+fn print_help(script: &str, models: &[&str], theirs: &[flags::Flag], ours: &[flags::Flag]) -> Result<()> {
+    say!("Usage: landscape authors {script} --cfg FILE --logDir DIR [FLAGS]\n")?;
     if !models.is_empty() {
-        println!("Models: {}\n", models.join(", "));
+        say!("Models: {}\n", models.join(", "))?;
     }
     for (title, group) in [("The authors' flags", theirs), ("Ours", ours)] {
-        println!("{title}:");
+        say!("{title}:")?;
         for flag in group {
             let usage = format!("--{} {}", flag.name, flag.value.unwrap_or_default());
-            println!("  {usage:24} {}", flag.help);
+            say!("  {usage:24} {}", flag.help)?;
         }
-        println!();
+        say!("")?;
     }
+    Ok(())
 }

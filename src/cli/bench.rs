@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::options::count;
 use crate::bench::{self, Options};
 
 /// Time a training step beside the best rewrites in PyTorch and JAX, and how its cost grows
@@ -33,7 +34,7 @@ pub struct Args {
     authors_repo: Option<PathBuf>,
 
     /// Times that every side is timed
-    #[arg(long, value_name = "N", default_value = "7")]
+    #[arg(long, value_name = "N", default_value = "7", value_parser = count)]
     rounds: std::num::NonZero<usize>,
 
     /// Least duration of one timing in seconds

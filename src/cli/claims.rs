@@ -2,9 +2,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::options::one_of;
 use crate::{
     claims::{Format, evaluate, render, render_strips, rule, strips},
     input_error,
+    output::{self, say},
     record::Archive,
     spec::{OpenSettings, Registration},
 };
@@ -33,8 +35,8 @@ pub struct Args {
     )]
     registered: Option<PathBuf>,
 
-    /// text, md, csv or json
-    #[arg(long, default_value = "text", value_parser = format)]
+    /// How the verdicts are written
+    #[arg(long, default_value = "text", value_parser = one_of(FORMATS))]
     format: Format,
 
     /// Folder of results
@@ -42,21 +44,14 @@ pub struct Args {
     results: PathBuf,
 }
 
-fn format(text: &str) -> Result<Format, String> {
-    match text {
-        "text" => Ok(Format::Text),
-        "md" => Ok(Format::Md),
-        "csv" => Ok(Format::Csv),
-        "json" => Ok(Format::Json),
-        _ => Err("valid: text, md, csv, json".into()),
-    }
-}
+const FORMATS: [(Format, &str); 4] =
+    [(Format::Text, "text"), (Format::Md, "md"), (Format::Csv, "csv"), (Format::Json, "json")];
 
 impl Args {
     pub fn execute(self) -> Result<()> {
         if let Some(list) = &self.registered {
-            print!("{}", rule(&Registration::read(list)?, &mut Archive::new(&self.results))?);
-            return Ok(());
+            let ruled = rule(&Registration::read(list)?, &mut Archive::new(&self.results))?;
+            return output::write(format_args!("{ruled}"));
         }
         let files = if self.files.is_empty() {
             super::options::experiment_files(&["experiments", "experiments/authors", "experiments/repaired"])?
@@ -74,17 +69,15 @@ impl Args {
                 found.extend(strips(file, &open, &mut archive, &self.results)?);
             }
             if found.is_empty() {
-                println!("nothing of {} concerns these experiments", list.display());
+                say!("nothing of {} concerns these experiments", list.display())?;
             }
-            print!("{}", render_strips(&found));
-            return Ok(());
+            return output::write(format_args!("{}", render_strips(&found)));
         }
         let mut outcomes = Vec::new();
         for file in &files {
             let entry = archive.entry(file)?;
             outcomes.extend(evaluate(&mut archive, &entry)?);
         }
-        print!("{}", render(&outcomes, self.format)?);
-        Ok(())
+        output::write(format_args!("{}", render(&outcomes, self.format)?))
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     crosscheck::{self, Combination, Comparison, Live, RecordedCase},
     input_error,
     logs::tell,
+    output::{self, say},
     spec::unknown,
 };
 
@@ -69,13 +70,13 @@ impl Args {
             }
             None => (recorded(&self.reference)?, Vec::new()),
         };
-        print!("{}", crosscheck::table(&comparisons));
-        println!(
+        output::write(format_args!("{}", crosscheck::table(&comparisons)))?;
+        say!(
             "Largest absolute differences; condition numbers in units of their bound. A weights column of 0: the final \
              parameters are equal to the last bit."
-        );
+        )?;
         for failure in &failures {
-            println!("not compared: {failure}");
+            say!("not compared: {failure}")?;
         }
         let outside = comparisons.iter().filter(|comparison| !comparison.is_within()).count();
         if outside + failures.len() > 0 {
@@ -114,9 +115,8 @@ impl Args {
             tell(format_args!("timing {}", combination.name));
             timings.push(live.time(&combination.name, combination.script, &combination.arguments, ROUNDS)?);
         }
-        print!("{}", crosscheck::timing_table(&timings));
-        println!("Medians and quartiles of the epochs, in {ROUNDS} turns; one thread each, without --log_metrics.");
-        Ok(())
+        output::write(format_args!("{}", crosscheck::timing_table(&timings)))?;
+        say!("Medians and quartiles of the epochs, in {ROUNDS} turns; one thread each, without --log_metrics.")
     }
 }
 

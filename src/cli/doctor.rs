@@ -2,7 +2,7 @@ use anyhow::Result;
 #[cfg(feature = "torch")]
 use anyhow::bail;
 
-use crate::{device, runner};
+use crate::{device, output::say, runner};
 
 /// Print versions, libtorch, devices, threads and fonts, and what to do about anything missing
 #[derive(Debug, clap::Args)]
@@ -10,38 +10,36 @@ pub struct Args {}
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        println!(
+        say!(
             "landscape   {} (commit {}{})",
             env!("CARGO_PKG_VERSION"),
             option_env!("LANDSCAPE_COMMIT").unwrap_or("unknown"),
             option_env!("LANDSCAPE_MODIFIED").map_or("", |_| ", sources edited since")
-        );
-        println!("CPU         {} cores", cores());
+        )?;
+        say!("CPU         {} cores", cores())?;
         libtorch()?;
         match runner::cuda_status() {
-            Ok(devices) => println!("CUDA        {devices} devices"),
-            Err(reason) => println!("CUDA        none: {reason}"),
+            Ok(devices) => say!("CUDA        {devices} devices")?,
+            Err(reason) => say!("CUDA        none: {reason}")?,
         }
         for (number, gpu) in device::gpus().iter().enumerate() {
             let unusable = device::has_kernels(number).err().map(|reason| format!("; {reason}"));
-            println!("cuda:{number}      {gpu}{}", unusable.unwrap_or_default());
+            say!("cuda:{number}      {gpu}{}", unusable.unwrap_or_default())?;
         }
-        println!("fonts       embedded, none of the system's are needed");
-        println!("all is well");
-        Ok(())
+        say!("fonts       embedded, none of the system's are needed")?;
+        say!("all is well")
     }
 }
 
 #[cfg(not(feature = "torch"))]
 fn libtorch() -> Result<()> {
-    println!("libtorch    none: built without; the fused engine trains");
-    Ok(())
+    say!("libtorch    none: built without; the fused engine trains")
 }
 
 #[cfg(feature = "torch")]
 fn libtorch() -> Result<()> {
     let (libtorch, path) = (env!("LANDSCAPE_LIBTORCH"), env!("LANDSCAPE_LIBTORCH_PATH"));
-    println!("libtorch    {libtorch}, in {path}, with {} threads", tch::get_num_threads());
+    say!("libtorch    {libtorch}, in {path}, with {} threads", tch::get_num_threads())?;
     if !libtorch.starts_with("2.11.0") {
         bail!("libtorch {libtorch} is not the 2.11.0 that the bindings were made for; run `make setup`");
     }

@@ -1,4 +1,4 @@
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -7,7 +7,7 @@ use super::{
     plot::Look,
     run::train_share,
 };
-use crate::{logs::tell, runner::ProgressMode};
+use crate::{logs::tell, output::say, runner::ProgressMode};
 
 /// Train what is missing and draw every figure and table of the given experiments
 #[derive(Debug, clap::Args)]
@@ -35,12 +35,8 @@ impl Args {
 }
 
 fn print_paths(paths: &[PathBuf], progress: ProgressMode) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    for path in paths {
-        match progress {
-            ProgressMode::Json => writeln!(out, "{}", serde_json::json!({ "event": "drawn", "path": path }))?,
-            _ => writeln!(out, "{}", path.display())?,
-        }
-    }
-    Ok(())
+    paths.iter().try_for_each(|path| match progress {
+        ProgressMode::Json => say!("{}", serde_json::json!({ "event": "drawn", "path": path })),
+        _ => say!("{}", path.display()),
+    })
 }

@@ -1,9 +1,10 @@
-use std::io::Write;
-
 use anyhow::Result;
 
 use super::table::aligned;
-use crate::losses::{LossSpec, Sides};
+use crate::{
+    losses::{LossSpec, Sides},
+    output,
+};
 
 /// List every loss with its settings, who learns from it, and which engines train it
 #[derive(Debug, clap::Args)]
@@ -11,10 +12,9 @@ pub struct Args {}
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let mut out = std::io::stdout().lock();
         let rows: Vec<Vec<String>> = LossSpec::all().iter().map(row).collect();
-        write!(out, "{}", aligned(&["loss", "who learns", "engines", "settings", "what it is"], &rows))?;
-        Ok(())
+        let header = ["loss", "who learns", "engines", "settings", "what it is"];
+        output::write(format_args!("{}", aligned(&header, &rows)))
     }
 }
 

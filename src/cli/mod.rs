@@ -3,12 +3,14 @@
 mod authors;
 mod bench;
 mod claims;
+mod completions;
 mod config;
 #[cfg(feature = "torch")]
 mod crosscheck;
 mod doctor;
 mod figures;
 mod losses;
+mod man;
 mod methods;
 #[cfg(not(feature = "torch"))]
 mod needs_torch;
@@ -28,14 +30,14 @@ mod theory;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
+use log::LevelFilter;
 
 #[cfg(not(feature = "torch"))]
 use self::{needs_torch as crosscheck, needs_torch as slice};
 use crate::{
-    device,
-    logs::{self, tell},
-    runner::{Interrupted, LostDevice},
+    device, logs, output,
+    runner::{self, Interrupted, LostDevice},
     spec::InputError,
 };
 
@@ -46,6 +48,27 @@ use crate::{
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    /// Say more: runs as they begin and end; twice, checkpoints and plans too; three times, every measurement
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+impl Cli {
+    /// What is asked for; none where RUST_LOG is to say.
+    fn level(&self) -> Option<LevelFilter> {
+        match (self.quiet, self.verbose) {
+            (true, _) => Some(LevelFilter::Error),
+            (_, 0) => None,
+            (_, 1) => Some(LevelFilter::Info),
+            (_, 2) => Some(LevelFilter::Debug),
+            (_, 3..) => Some(LevelFilter::Trace),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +90,8 @@ enum Command {
     Status(status::Args),
     Slurm(slurm::Args),
     Doctor(doctor::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Bench(bench::Args),
     #[command(hide = true)]
     BenchSide(bench::SideArgs),
@@ -77,14 +102,28 @@ enum Command {
 /// fails.
 pub fn main() -> ExitCode {
     let tf32 = device::tf32();
-    // SAFETY: this is the program's first statement but one, and its only thread.
-    unsafe { device::forbid_tf32() };
-    let cli = Cli::parse();
-    logs::start_logger();
-    if let Some(variable) = tf32 {
-        log::info!("{variable} is passed over: matrix products are in full single precision");
+    // SAFETY: these are the program's first statements but one, and its only thread.
+    unsafe {
+        device::forbid_tf32();
+        std::env::remove_var("RUST_MIN_STACK"); // threads have the stacks that the code was tested with
     }
-    let result = match cli.command {
+    let result = match Cli::try_parse() {
+        Ok(cli) => {
+            logs::start_logger(cli.level());
+            if let Some(variable) = tf32 {
+                log::info!("{variable} is passed over: matrix products are in full single precision");
+            }
+            runner::survive_large_files().and_then(|()| execute(cli.command))
+        }
+        // What was asked for, help and versions, goes the way of all other answers.
+        Err(help) if !help.use_stderr() => output::with(|| help.print()),
+        Err(error) => error.exit(),
+    };
+    exit_code(result.and_then(|()| output::finish()))
+}
+
+fn execute(command: Command) -> Result<()> {
+    match command {
         Command::Run(args) => args.execute(),
         Command::Authors(args) => args.execute(),
         Command::Crosscheck(args) => args.execute(),
@@ -102,18 +141,19 @@ pub fn main() -> ExitCode {
         Command::Status(args) => args.execute(),
         Command::Slurm(args) => args.execute(),
         Command::Doctor(args) => args.execute(),
+        Command::Completions(args) => args.execute(),
+        Command::Man(args) => args.execute(),
         Command::Bench(args) => args.execute(),
         Command::BenchSide(args) => args.execute(),
-    };
-    report(result)
+    }
 }
 
-fn report(result: Result<()>) -> ExitCode {
+/// Tells what failed.
+fn exit_code(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(format_args!("error: {error:#}"));
+            logs::complain(format_args!("error: {error:#}"));
             let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
             if is(|cause| cause.is::<InputError>()) {
                 ExitCode::from(2)
@@ -128,8 +168,14 @@ fn report(result: Result<()>) -> ExitCode {
     }
 }
 
-/// The reader of our output (`head`, say) has closed it: not a failure.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(|e| e.kind());
-    error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe))
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_agrees_with_itself() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,11 +1,13 @@
 //! Flags that several subcommands share.
 
 use std::{
+    num::NonZero,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_yaml::Value;
 
 use crate::{
@@ -119,8 +121,8 @@ pub struct Computing {
     training: Training,
 
     /// Cohorts trained at the same time [default: the number of cores]
-    #[arg(long, value_name = "N")]
-    jobs: Option<std::num::NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = count)]
+    jobs: Option<NonZero<usize>>,
 
     /// Train part I of N, dealt by estimated cost: the same parts on every machine. `slurm` for the task of a job array
     #[arg(long, value_name = "I/N", conflicts_with = "index")]
@@ -134,8 +136,8 @@ pub struct Computing {
     #[arg(long)]
     force: bool,
 
-    /// auto (a bar on a terminal, else plain), bar, plain, json (a line for each event, on stdout) or none
-    #[arg(long, value_name = "HOW", default_value = "auto")]
+    /// How progress is shown; auto is a bar on a terminal, else plain; json is a line for each event, on stdout
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of(ProgressMode::NAMES))]
     pub progress: ProgressMode,
 }
 
@@ -146,13 +148,13 @@ pub struct Training {
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
 
-    /// auto, autograd (libtorch's, the reference) or fused (hand-written kernels for the CPU)
-    #[arg(long, default_value = "auto")]
+    /// What computes gradients: autograd is libtorch's, the reference; fused are hand-written kernels for the CPU
+    #[arg(long, default_value = "auto", value_parser = one_of(EngineChoice::NAMES))]
     engine: EngineChoice,
 
     /// Runs trained side by side in a cohort, at most [default: 1 on a CPU, 512 on a GPU, fewer where they do not fit]
-    #[arg(long, value_name = "N")]
-    cohort: Option<std::num::NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = count)]
+    cohort: Option<NonZero<usize>>,
 
     /// Time between two checkpoints of a run, which a killed sweep goes on from; 0 for one after every epoch
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
@@ -165,6 +167,21 @@ pub struct Training {
     /// Folder of live logs, `DIR/<experiment>/<run>/`
     #[arg(long, value_name = "DIR", default_value = "runs")]
     log_dir: PathBuf,
+}
+
+/// One of several named values, all of which the help lists.
+pub fn one_of<T, const N: usize>(named: [(T, &'static str); N]) -> impl TypedValueParser<Value = T>
+where
+    T: Clone + Send + Sync + 'static,
+{
+    let names = named.each_ref().map(|(_, name)| *name);
+    let value = move |text: String| named.iter().find(|(_, name)| *name == text).map(|(value, _)| value.clone());
+    PossibleValuesParser::new(names).map(move |text| value(text).expect("one of the possible values"))
+}
+
+/// A number of things, at least one.
+pub fn count(text: &str) -> Result<NonZero<usize>, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a whole number from 1 on"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -190,8 +207,8 @@ impl Computing {
         let Training { device, engine, cohort, checkpoint_every, log, log_dir } = &self.training;
         let default = runner::Options::new(results);
         runner::Options {
-            jobs: self.jobs.map_or(default.jobs, std::num::NonZero::get),
-            cohort: cohort.map(std::num::NonZero::get),
+            jobs: self.jobs.map_or(default.jobs, NonZero::get),
+            cohort: cohort.map(NonZero::get),
             device: *device,
             engine: *engine,
             force: self.force,

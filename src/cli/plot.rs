@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use super::options::{Settings, pair};
+use super::options::{Settings, one_of, pair};
 use crate::{
     figures::{self, Drawing, Drawn},
+    output::say,
     plots::Band,
 };
 
@@ -49,8 +50,8 @@ struct Experiments {
 /// How pictures look and where they go.
 #[derive(Debug, clap::Args)]
 pub struct Look {
-    /// Band around the mean: std, sem, ci95, minmax or none
-    #[arg(long, default_value = "std")]
+    /// Band around the mean
+    #[arg(long, default_value = "std", value_parser = one_of(Band::NAMES))]
     band: Band,
 
     /// Write SVG instead of PNG
@@ -89,7 +90,7 @@ impl Args {
             Some(What::Weights { run, out }) => {
                 let path = out.unwrap_or_else(|| run.join("weights.png"));
                 figures::weights(&run)?.draw(&path)?;
-                println!("{}", path.display());
+                say!("{}", path.display())?;
             }
             None => {
                 let Experiments { settings, look, overlay } = self.experiments;
@@ -99,7 +100,7 @@ impl Args {
                     Some(name) => Drawn { files: drawing.overlay(&name, &plans)?, missing: vec![] },
                     None => drawing.draw_recorded(&plans)?,
                 };
-                drawn.files.iter().for_each(|path| println!("{}", path.display()));
+                drawn.files.iter().try_for_each(|path| say!("{}", path.display()))?;
                 if !drawn.missing.is_empty() {
                     bail!("not drawn; train them first: {}", drawn.missing.join("; "));
                 }

@@ -1,4 +1,4 @@
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use super::table::aligned;
 use crate::{
     input_error,
+    output::{self, say},
     query::{self, Facts},
     record,
     spec::unknown,
@@ -60,18 +61,16 @@ impl Args {
             ([], Format::Csv | Format::Json) => query::columns(&runs),
             (names, _) => query::chosen(&runs, names)?,
         };
-        let mut out = std::io::stdout().lock();
         match self.format {
-            Format::Csv => out.write_all(&query::csv(&columns, &runs)?)?,
-            Format::Json => writeln!(out, "{}", query::json(&columns, &runs)?)?,
+            Format::Csv => output::write(format_args!("{}", String::from_utf8(query::csv(&columns, &runs)?)?)),
+            Format::Json => say!("{}", query::json(&columns, &runs)?),
             Format::Table => {
                 let cells = |run: &Facts| columns.iter().map(|column| short(run.cell(column))).collect();
                 let rows: Vec<Vec<String>> = runs.iter().map(cells).collect();
-                write!(out, "{}", aligned(&columns, &rows))?;
-                writeln!(out, "{} runs", runs.len())?;
+                output::write(format_args!("{}", aligned(&columns, &rows)))?;
+                say!("{} runs", runs.len())
             }
         }
-        Ok(())
     }
 
     fn read(&self) -> Result<Vec<Facts>> {

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     input_error,
+    output::say,
     record::Archive,
     report::{Report, Variant},
 };
@@ -25,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "plots")]
     plots: PathBuf,
 
-    /// Markdown to stand on top [default: experiments/summary.md if it is there]
+    /// Markdown to stand on top [default: experiments/summary.md if it is there and no files are named]
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
@@ -36,13 +37,14 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let files = if self.files.is_empty() { super::options::experiment_files(&FOLDERS)? } else { self.files };
+        let whole = self.files.is_empty();
+        let files = if whole { super::options::experiment_files(&FOLDERS)? } else { self.files };
         let summary = match self.summary {
             Some(file) => Some(
                 std::fs::read_to_string(&file)
                     .map_err(|error| input_error!("--summary {}: {error}", file.display()))?,
             ),
-            None => std::fs::read_to_string("experiments/summary.md").ok(),
+            None => whole.then(|| std::fs::read_to_string("experiments/summary.md").ok()).flatten(),
         };
         let report = Report::read(&files, summary, &mut Archive::new(&self.results))?;
         if !report.variants().any(Variant::is_run) {
@@ -52,7 +54,7 @@ impl Args {
             );
         }
         for path in report.write(&self.out, &self.plots)? {
-            println!("{}", path.display());
+            say!("{}", path.display())?;
         }
         Ok(())
     }

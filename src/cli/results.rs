@@ -2,14 +2,16 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use serde_json::json;
 
 use super::table::aligned;
 use crate::{
     figures::{Outcome, outcome},
     input_error,
     metrics::{COLUMNS, Finding},
+    output::{self, say},
     record::{self, State},
-    runner::human_time,
+    runner::human_seconds,
     spec::unknown,
 };
 
@@ -33,7 +35,14 @@ enum What {
     /// Check every record: files, hashes, settings against the folder's name, rows and weights against the settings
     Verify(Folder),
     /// List the runs that are there, finished or not
-    List(Folder),
+    List {
+        #[command(flatten)]
+        folder: Folder,
+
+        /// Print JSON, with the whole summary of each finished run
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what the runs found, from their final weights: nothing, the span of the atoms, all atoms but so many, all
     Outcomes {
         #[command(flatten)]
@@ -79,7 +88,8 @@ impl Args {
     pub fn execute(self) -> Result<()> {
         match self.what {
             What::Verify(folder) => verify(&folder),
-            What::List(folder) => list(&folder),
+            What::List { folder, json: true } => list_as_json(&folder),
+            What::List { folder, json: false } => list(&folder),
             What::Outcomes { folder, runs: true } => outcomes(&folder),
             What::Outcomes { folder, runs: false } => tally(&folder),
             What::Columns => columns(),
@@ -107,7 +117,7 @@ fn verify(folder: &Folder) -> Result<()> {
             let faults = record::faults(&folder.results.join(&experiment).join(&run));
             records += 1;
             broken += usize::from(!faults.is_empty());
-            faults.iter().for_each(|fault| println!("{experiment}/{run}: {fault}"));
+            faults.iter().try_for_each(|fault| say!("{experiment}/{run}: {fault}"))?;
         }
     }
     if broken > 0 {
@@ -116,8 +126,30 @@ fn verify(folder: &Folder) -> Result<()> {
              that trained them trains them again"
         );
     }
-    println!("{records} records, all whole");
-    Ok(())
+    say!("{records} records, all whole")
+}
+
+fn list_as_json(folder: &Folder) -> Result<()> {
+    let mut entries = Vec::new();
+    for experiment in folder.experiments()? {
+        for (run, state) in record::runs(&folder.results, &experiment)? {
+            let (summary, progress, error) = match &state {
+                State::Recorded(summary) => (Some(summary), None, None),
+                State::Running(progress) | State::Interrupted(progress) => (None, progress.as_ref(), None),
+                State::Failed(note) => (None, None, Some(&note.error)),
+                State::Broken => (None, None, None),
+            };
+            entries.push(json!({
+                "experiment": experiment,
+                "run": run,
+                "state": state.word(),
+                "saved_at": progress.map(|progress| progress.epoch),
+                "error": error,
+                "summary": summary,
+            }));
+        }
+    }
+    say!("{}", serde_json::to_string_pretty(&entries)?)
 }
 
 fn list(folder: &Folder) -> Result<()> {
@@ -139,16 +171,15 @@ fn list(folder: &Folder) -> Result<()> {
                 cells[2] = summary.epochs.to_string();
                 cells[3] = value("min_cosine");
                 cells[4] = value("loss_mean");
-                cells[5] = human_time(std::time::Duration::from_secs_f64(summary.wall_seconds.max(0.0)));
+                cells[5] = human_seconds(summary.wall_seconds);
             }
             *counts.entry(state.word()).or_default() += 1;
             table.push(cells);
         }
     }
-    print(&table);
+    print(&table)?;
     let counts: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-    println!("{}", if counts.is_empty() { "no runs".into() } else { counts.join(", ") });
-    Ok(())
+    say!("{}", if counts.is_empty() { "no runs".into() } else { counts.join(", ") })
 }
 
 /// Every recorded run of the experiments with what it found.
@@ -192,8 +223,7 @@ fn outcomes(folder: &Folder) -> Result<()> {
             number(o.steps_to_found, 0),
         ]);
     }
-    print(&table);
-    Ok(())
+    print(&table)
 }
 
 /// How many runs of each curve found what.
@@ -237,8 +267,7 @@ fn tally(folder: &Folder) -> Result<()> {
             middle.map_or("-".into(), |steps| format!("{steps:.0}")),
         ]);
     }
-    print(&table);
-    Ok(())
+    print(&table)
 }
 
 fn columns() -> Result<()> {
@@ -249,21 +278,20 @@ fn columns() -> Result<()> {
         let [key, title, group, when] = texts;
         table.push([key, title, group, when, bounds, column.meaning.into()]);
     }
-    print(&table);
-    Ok(())
+    print(&table)
 }
 
-fn print<const N: usize>(table: &[[String; N]]) {
-    let Some((header, rows)) = table.split_first() else { return };
+fn print<const N: usize>(table: &[[String; N]]) -> Result<()> {
+    let Some((header, rows)) = table.split_first() else { return Ok(()) };
     let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
-    print!("{}", aligned(header, &rows));
+    output::write(format_args!("{}", aligned(header, &rows)))
 }
 
 fn prune(folder: &Folder, checkpoints: bool, broken: bool, yes: bool) -> Result<()> {
     let mut removed = 0;
     for experiment in folder.experiments()? {
         for leftover in record::leftovers(&folder.results, &experiment, checkpoints, broken)? {
-            println!("{}  {}", leftover.path.display(), leftover.what);
+            say!("{}  {}", leftover.path.display(), leftover.what)?;
             removed += 1;
             if yes {
                 record::remove(&leftover.path)?;
@@ -271,9 +299,8 @@ fn prune(folder: &Folder, checkpoints: bool, broken: bool, yes: bool) -> Result<
         }
     }
     match (removed, yes) {
-        (0, _) => println!("nothing to remove"),
-        (_, true) => println!("{removed} removed"),
-        (_, false) => println!("{removed} to remove; --yes does it"),
+        (0, _) => say!("nothing to remove"),
+        (_, true) => say!("{removed} removed"),
+        (_, false) => say!("{removed} to remove; --yes does it"),
     }
-    Ok(())
 }

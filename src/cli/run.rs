@@ -1,13 +1,11 @@
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use super::options::{Computing, Settings};
 use crate::{
     logs::tell,
+    output::say,
     record,
     runner::{self, Options},
     spec::{Experiment, PlannedRun},
@@ -135,9 +133,8 @@ fn dry_run(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computi
         recorded += usize::from(done);
         work += if done { 0.0 } else { runner::work(&run.spec) };
         let state = if done { "recorded" } else { "to train" };
-        println!("{:>5}  {state}  {}/{}  {}", place + 1, run.experiment, run.id, runner::steps_text(&run.spec));
+        say!("{:>5}  {state}  {}/{}  {}", place + 1, run.experiment, run.id, runner::steps_text(&run.spec))?;
     }
-    let left = runner::human_time(Duration::try_from_secs_f64(work).unwrap_or(Duration::MAX));
-    println!("{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", places.len());
-    Ok(())
+    let left = runner::human_seconds(work);
+    say!("{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", places.len())
 }

@@ -2,8 +2,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::table::aligned;
-use crate::slices::{self, Curvature, Shape};
+use super::{
+    options::{count, one_of},
+    table::aligned,
+};
+use crate::{
+    output::{self, say},
+    slices::{self, Curvature, Shape},
+};
 
 /// Draw the loss surface of finished runs and measure its curvature where they ended
 #[derive(Debug, clap::Args)]
@@ -19,7 +25,7 @@ pub struct Args {
 
     /// path (start to end), line (through two ends), plane (through three points) or random (filter-normalised
     /// directions around each end) [default: path for one run, line for two, plane for three]
-    #[arg(long, value_name = "SHAPE")]
+    #[arg(long, value_name = "SHAPE", value_parser = one_of(Shape::ALL))]
     shape: Option<Shape>,
 
     /// Points of a line, or along either axis of a plane [default: 61, or 31]
@@ -27,7 +33,7 @@ pub struct Args {
     points: Option<u16>,
 
     /// Epochs of batches that the loss is the mean over
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
     epochs: std::num::NonZero<usize>,
 
     /// Steps of Lanczos' method for the extreme eigenvalues of the Hessian; 0 leaves them out
@@ -54,14 +60,13 @@ impl Args {
         };
         let drawn = slices::draw(&self.runs, &options, self.out.as_deref())?;
         if !drawn.curvatures.is_empty() {
-            print_curvatures(&drawn.curvatures);
+            print_curvatures(&drawn.curvatures)?;
         }
-        drawn.files.iter().for_each(|path| println!("{}", path.display()));
-        Ok(())
+        drawn.files.iter().try_for_each(|path| say!("{}", path.display()))
     }
 }
 
-fn print_curvatures(curvatures: &[(String, Curvature)]) {
+fn print_curvatures(curvatures: &[(String, Curvature)]) -> Result<()> {
     let header = ["run", "parameters", "loss", "|gradient|", "smallest ev", "largest ev", "ev error"];
     let row = |(run, Curvature { loss, gradient, extremes, parameters }): &(String, Curvature)| {
         let [smallest, largest] = [extremes.smallest, extremes.largest].map(|value| format!("{value:.3e}"));
@@ -76,5 +81,5 @@ fn print_curvatures(curvatures: &[(String, Curvature)]) {
             format!("{:.0e}", extremes.residual),
         ]
     };
-    print!("{}", aligned(&header, &curvatures.iter().map(row).collect::<Vec<_>>()));
+    output::write(format_args!("{}", aligned(&header, &curvatures.iter().map(row).collect::<Vec<_>>())))
 }

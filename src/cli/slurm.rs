@@ -2,19 +2,19 @@ use std::{
     env,
     num::NonZero,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, Result};
 
 use super::{
-    options::{Settings, Training, pair},
+    options::{Settings, Training, count, pair},
     plot::Look,
 };
 use crate::{
     cluster::{self, Gpus, Job, Program, Submitted, TimeLimit},
     input_error,
     logs::tell,
+    output::say,
     runner,
     spec::PlannedRun,
 };
@@ -49,15 +49,15 @@ pub struct Args {
     time: TimeLimit,
 
     /// Tasks of the array [default: --array-parallelism, or 16; never more than runs]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     shards: Option<NonZero<usize>>,
 
     /// Tasks that run at the same time, at most
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = count)]
     array_parallelism: Option<NonZero<usize>>,
 
     /// Cores of a process; on the CPU it trains as many cohorts at the same time [default: 1, with a GPU 4]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     cpus_per_task: Option<NonZero<usize>>,
 
     /// GPUs of a task; a task uses one
@@ -120,8 +120,8 @@ impl Args {
         let folder = self.out.take().unwrap_or_else(|| free_folder(&name));
         let submit = self.submit;
         let files = self.job(name, &runs)?.write(&folder)?;
-        let scripts = std::iter::once(&files.array).chain(&files.figures);
-        scripts.for_each(|path| println!("{}", path.display()));
+        let mut scripts = std::iter::once(&files.array).chain(&files.figures);
+        scripts.try_for_each(|path| say!("{}", path.display()))?;
         if submit {
             let Submitted { array, figures } = cluster::submit(&files)?;
             tell(format_args!(
@@ -186,8 +186,7 @@ impl Args {
 
 fn summary(name: &str, runs: &[PlannedRun], shards: usize) -> String {
     let work: f64 = runs.iter().map(|run| runner::work(&run.spec)).sum();
-    let each = Duration::try_from_secs_f64(work / shards as f64).unwrap_or(Duration::MAX);
-    let each = runner::human_time(each);
+    let each = runner::human_seconds(work / shards as f64);
     format!("Trains {name}: {} runs in {shards} shards, each an estimated {each} of work for one CPU core.", runs.len())
 }
 

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::options::Settings;
 use crate::{
-    input_error, record,
+    input_error,
+    output::say,
+    record,
     runner::{RunState, SweepStatus},
     spec::{Experiment, PlannedRun},
 };
@@ -33,11 +35,10 @@ impl Args {
         let sweeps = self.sweeps()?;
         if self.json {
             let sweeps: Vec<_> = sweeps.iter().map(as_json).collect();
-            println!("{}", serde_json::to_string_pretty(&sweeps)?);
+            say!("{}", serde_json::to_string_pretty(&sweeps)?)
         } else {
-            print(&sweeps);
+            print(&sweeps)
         }
-        Ok(())
     }
 
     fn sweeps(&self) -> Result<Vec<SweepStatus>> {
@@ -60,9 +61,9 @@ impl Args {
 /// Runs named one by one below the table.
 const NAMED: usize = 20;
 
-fn print(sweeps: &[SweepStatus]) {
+fn print(sweeps: &[SweepStatus]) -> Result<()> {
     if sweeps.is_empty() {
-        return println!("nothing has been run here");
+        return say!("nothing has been run here");
     }
     let header = ["sweep", "runs", "done", "running", "saved", "failed", "to do", "work"].map(String::from);
     let rows: Vec<[String; 8]> = std::iter::once(header).chain(sweeps.iter().map(row)).collect();
@@ -72,13 +73,14 @@ fn print(sweeps: &[SweepStatus]) {
             0 => format!("{cell:<width$}", width = width(0)),
             _ => format!("{cell:>width$}", width = width(column)),
         });
-        println!("{}", cells.collect::<Vec<_>>().join("  "));
+        say!("{}", cells.collect::<Vec<_>>().join("  "))?;
     }
     let notes: Vec<String> = sweeps.iter().flat_map(notes).collect();
-    notes.iter().take(NAMED).for_each(|note| println!("{note}"));
+    notes.iter().take(NAMED).try_for_each(|note| say!("{note}"))?;
     if notes.len() > NAMED {
-        println!("and {} more; --json names all", notes.len() - NAMED);
+        say!("and {} more; --json names all", notes.len() - NAMED)?;
     }
+    Ok(())
 }
 
 fn row(sweep: &SweepStatus) -> [String; 8] {

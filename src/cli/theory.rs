@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     input_error,
+    output::say,
     record::write_whole,
     spec::Overrides,
     theory::{THEOREMS, Theorem, markdown},
@@ -55,14 +56,14 @@ impl Args {
         for theorem in &theorems {
             let file = options_file(&self.options, theorem);
             let report = theorem.run(&file, &overrides, &out, &plots)?;
-            println!("{report}");
+            say!("{report}")?;
             broken += report.checks.iter().filter(|check| !check.holds).count();
             verdicts.extend(report.verdicts);
         }
         if theorems.len() > 1 {
             let (table, path) = (markdown(&verdicts), out.join("theorems.md"));
             write_whole(&path, table.as_bytes())?;
-            println!("The theorems as printed (also in {})\n\n{table}", path.display());
+            say!("The theorems as printed (also in {})\n\n{table}", path.display())?;
         }
         if broken > 0 {
             bail!("{broken} statements do not hold: see NO above");

@@ -36,20 +36,47 @@ fn one_hot(draws: &mut dyn Draws, d: usize, random_sign: bool) -> Vec<f64> {
     z
 }
 
-/// +-1 with probability `sparsity / 2` each, redrawn until one entry is non-zero.
+/// Where fewer samples than this share have a non-zero entry, redrawing until one has would take too long.
+const RARE: f64 = 1e-3;
+
+/// +-1 with probability `sparsity / 2` each, on condition that one entry is non-zero: redrawn until it is, or where that is
+/// [`RARE`], with the first such entry drawn directly.
 fn symmetric(draws: &mut dyn Draws, d: usize, sparsity: f64) -> Vec<f64> {
-    loop {
-        let z: Vec<f64> = (0..d)
-            .map(|_| match draws.uniform() {
-                u if u < sparsity / 2.0 => 1.0,
-                u if u < sparsity => -1.0,
-                _ => 0.0,
-            })
-            .collect();
-        if z.iter().any(|&entry| entry != 0.0) {
-            return z;
+    if not_all_zero(d, sparsity) >= RARE {
+        loop {
+            let z = signs(draws, d, sparsity);
+            if z.iter().any(|&entry| entry != 0.0) {
+                return z;
+            }
         }
     }
+    on_condition(draws, d, sparsity)
+}
+
+/// The same, directly.
+fn on_condition(draws: &mut dyn Draws, d: usize, sparsity: f64) -> Vec<f64> {
+    // Pr(the first non-zero entry is at most j) = (1 - (1 - sparsity)^(j + 1)) / (1 - (1 - sparsity)^d)
+    let first = ((-draws.uniform() * not_all_zero(d, sparsity)).ln_1p() / (-sparsity).ln_1p()) as usize;
+    let first = first.min(d - 1); // a rounding may lead beyond
+    let mut z = vec![0.0; first];
+    z.push(if draws.below(2) == 0 { -1.0 } else { 1.0 });
+    z.extend(signs(draws, d - first - 1, sparsity));
+    z
+}
+
+/// Pr(an entry of d is non-zero), `1 - (1 - sparsity)^d`, to all digits.
+fn not_all_zero(d: usize, sparsity: f64) -> f64 {
+    -(d as f64 * (-sparsity).ln_1p()).exp_m1()
+}
+
+/// Independent entries: +-1 with probability `sparsity / 2` each, else 0.
+fn signs(draws: &mut dyn Draws, count: usize, sparsity: f64) -> Vec<f64> {
+    let entry = |_| match draws.uniform() {
+        u if u < sparsity / 2.0 => 1.0,
+        u if u < sparsity => -1.0,
+        _ => 0.0,
+    };
+    (0..count).map(entry).collect()
 }
 
 /// The authors' base vector: -1s, then +1s, then zeros, by `z[:s1] = -1; z[s1:s2] = 1`. Python counts negative indices
@@ -94,6 +121,31 @@ mod tests {
             for sign in [1.0, -1.0] {
                 assert!(close(frequency(&z, sign), expected / 2.0, 4e5), "{sparsity} {}", frequency(&z, sign));
             }
+        }
+    }
+
+    #[test]
+    fn rare_supports_are_drawn_directly_from_the_same_distribution() {
+        let (d, n, sparsity) = (8, 40_000, 0.2);
+        // Both ways at a sparsity where redrawing is quick.
+        let mut stream = Key::from_seed(11).stream();
+        let direct = (0..n).flat_map(|_| on_condition(&mut stream, d, sparsity)).collect();
+        let direct = Array2::from_shape_vec((n, d), direct).unwrap();
+        let condition = 1.0 - (1.0f64 - sparsity).powi(d as i32);
+        for column in direct.columns() {
+            for sign in [1.0, -1.0] {
+                let share = column.iter().filter(|&&entry| entry == sign).count() as f64 / n as f64;
+                assert!(close(share, sparsity / 2.0 / condition, n as f64), "{share}");
+            }
+        }
+        let alone = direct.outer_iter().filter(|z| z.iter().filter(|&&entry| entry != 0.0).count() == 1).count();
+        let expected = d as f64 * sparsity * (1.0 - sparsity).powi(d as i32 - 1) / condition;
+        assert!(close(alone as f64 / n as f64, expected, n as f64), "{alone}");
+        // And where it is not.
+        for sparsity in ["1e-9", "1e-300", "5e-324"] {
+            let z = drawn(&format!("{{kind: symmetric, sparsity: {sparsity}}}"));
+            assert!(z.outer_iter().all(|row| row.mapv(f64::abs).sum() == 1.0));
+            assert!(close(frequency(&z.slice_move(ndarray::s![.., ..1]), 1.0), 0.05, 4e4) || sparsity == "5e-324");
         }
     }
 

@@ -30,9 +30,14 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// The dictionary alone, which is drawn first.
+    pub fn dictionary(spec: &DataSpec, streams: &mut RunStreams) -> Array2<f64> {
+        dictionary::draw(spec, streams.are_authors(), &mut *streams.draws(Purpose::Dictionary, 0))
+    }
+
     /// Draws dictionary, latents and noise, in this order.
     pub fn draw(spec: &DataSpec, streams: &mut RunStreams) -> Self {
-        let dictionary = dictionary::draw(spec, streams.are_authors(), &mut *streams.draws(Purpose::Dictionary, 0));
+        let dictionary = Self::dictionary(spec, streams);
         let latents = latents::draw(spec, &mut *streams.draws(Purpose::Latents, 0));
         let noise = noise::draw(spec, &mut *streams.draws(Purpose::Noise, 0)); // (n, p)
         let x = latents.dot(&dictionary.t()) + noise;

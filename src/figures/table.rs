@@ -58,17 +58,27 @@ impl Table {
         Self { title: title.into(), note, columns: names, rows: series.iter().map(row).collect() }
     }
 
-    /// Header and rows as text cells: measured, published and difference for every column.
+    /// Whether there is anything to compare with.
+    fn is_published(&self) -> bool {
+        self.rows.iter().flat_map(|(_, cells)| cells).any(|cell| cell.published.is_some())
+    }
+
+    /// Header and rows as text cells: measured and, where anything is published, published and difference for every column.
     fn cells(&self) -> Vec<Vec<String>> {
+        let published = self.is_published();
         let mut header = vec!["run".to_string(), "n".to_string()];
         for column in &self.columns {
-            header.extend([column.clone(), "published".into(), "difference".into()]);
+            header.push(column.clone());
+            header.extend(published.then(|| ["published".into(), "difference".into()]).into_iter().flatten());
         }
         let mut cells = vec![header];
         for (label, row) in &self.rows {
             let seeds = row.iter().map(|cell| cell.seeds).max().unwrap_or(0);
             let mut line = vec![label.clone(), seeds.to_string()];
-            line.extend(row.iter().flat_map(|cell| [cell.measured(), cell.published(), cell.difference()]));
+            for cell in row {
+                line.push(cell.measured());
+                line.extend(published.then(|| [cell.published(), cell.difference()]).into_iter().flatten());
+            }
             cells.push(line);
         }
         cells
@@ -123,7 +133,8 @@ impl Table {
     }
 
     fn notes(&self) -> String {
-        let what = "Mean ± standard deviation over n seeds at the last epoch; difference = measured - published.";
+        let difference = if self.is_published() { "; difference = measured - published" } else { "" };
+        let what = format!("Mean ± standard deviation over n seeds at the last epoch{difference}.");
         let note = self.note.as_ref().map(|note| format!(" **{note}**")).unwrap_or_default();
         format!("{what}{note}\n\n")
     }

@@ -62,7 +62,7 @@ pub(super) fn online(record: &RunRecord) -> Result<Array2<f64>> {
 /// The dictionary, `(p, d)`: a pure function of the run's settings, drawn again rather than stored.
 pub(super) fn dictionary(record: &RunRecord) -> Array2<f64> {
     let mut streams = RunStreams::new(record.spec.random, record.spec.seed);
-    Dataset::draw(&record.spec.data, &mut streams).dictionary
+    Dataset::dictionary(&record.spec.data, &mut streams)
 }
 
 fn matrix(record: &RunRecord, name: &str) -> Option<Array2<f64>> {

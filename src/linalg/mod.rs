@@ -26,7 +26,8 @@ pub fn singular_values(matrix: &Array2<f64>) -> Vec<f64> {
 /// a positive diagonal of R, differs in the signs of columns, and dictionaries would differ from NumPy's.)
 pub fn orthonormal_columns(matrix: &Array2<f64>) -> Array2<f64> {
     let (mut work, d) = (matrix.clone(), matrix.ncols());
-    let mut q = Array2::from_diag_elem(matrix.nrows(), 1.0).slice_move(s![.., ..d]);
+    // One column more, so that none lies in one piece: sums over columns keep one order whatever d is.
+    let mut q = Array2::from_shape_fn((matrix.nrows(), d + 1), |(i, j)| f64::from(i == j)).slice_move(s![.., ..d]);
     let mut axes = Vec::with_capacity(d);
     for j in 0..d {
         let mut axis = work.slice(s![j.., j]).to_owned();

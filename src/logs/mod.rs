@@ -6,4 +6,4 @@ mod verbosity;
 
 pub use live::{Logging, RunLog};
 pub use tensorboard::EventFile;
-pub use verbosity::{bars, start_logger, tell};
+pub use verbosity::{bars, complain, start_logger, tell};

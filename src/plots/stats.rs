@@ -25,7 +25,8 @@ pub enum Band {
 }
 
 impl Band {
-    const NAMES: [(Band, &'static str); 5] =
+    /// The bands with their names.
+    pub const NAMES: [(Band, &'static str); 5] =
         [(Band::Std, "std"), (Band::Sem, "sem"), (Band::Ci95, "ci95"), (Band::MinMax, "minmax"), (Band::None, "none")];
 
     /// The words that explain the band under a figure.

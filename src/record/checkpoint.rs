@@ -1,5 +1,4 @@
 use std::{
-    fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
 };
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Log, Provenance, Workspace, durable, remove,
+    Log, Provenance, Workspace, durable, regular, remove,
     weights::{chunks, serialize, state_of, stored},
 };
 use crate::spec::{PlannedRun, layout::StateDict};
@@ -101,7 +100,7 @@ impl Progress {
     /// Reads the first line of a checkpoint; none if it is not in this format.
     pub fn peek(path: &Path) -> Option<Self> {
         let mut line = Vec::new();
-        BufReader::new(File::open(path).ok()?).take(1 << 16).read_until(b'\n', &mut line).ok()?;
+        BufReader::new(regular::open(path).ok()?).take(1 << 16).read_until(b'\n', &mut line).ok()?;
         serde_json::from_slice(&line).ok()
     }
 
@@ -156,7 +155,7 @@ impl Checkpoint {
     }
 
     fn read_file(path: &Path, run: &PlannedRun) -> Result<Option<Self>> {
-        let bytes = match std::fs::read(path) {
+        let bytes = match regular::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             read => read.with_context(|| format!("cannot read the checkpoint {}", path.display()))?,
         };

@@ -93,8 +93,12 @@ impl Drop for Claim {
 
 /// Whether some process is training the run. Asks without claiming anything.
 pub fn is_claimed(results: &Path, experiment: &str, run: &str) -> bool {
-    let lock = Workspace::of(results, experiment).lock();
-    OpenOptions::new().read(true).write(true).open(lock).is_ok_and(|file| is_locked(&file, run))
+    open_lock(&Workspace::of(results, experiment)).is_some_and(|file| is_locked(&file, run))
+}
+
+/// A workspace's lock file for [`is_locked`], if it is there. Whoever may only read it can ask too.
+pub fn open_lock(workspace: &Workspace) -> Option<File> {
+    File::open(workspace.lock()).ok()
 }
 
 /// [`is_claimed`] for many runs of one open lock file.

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     fmt, fs,
-    fs::OpenOptions,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,7 +10,11 @@ use std::{
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
-use super::{Claim, Claims, Entry, FailureNote, Progress, Summary, Workspace, claim::is_locked, faults};
+use super::{
+    Claim, Claims, Entry, FailureNote, Progress, Summary, Workspace,
+    claim::{is_locked, open_lock},
+    faults,
+};
 
 /// Names of the experiments that have a folder here.
 pub fn experiments(results: &Path) -> Result<Vec<String>> {
@@ -55,7 +58,7 @@ pub struct Unfinished {
 /// not reached its first checkpoint has only its [claim](super::is_claimed).)
 pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
     let workspace = Workspace::of(results, experiment);
-    let lock = OpenOptions::new().read(true).write(true).open(workspace.lock()).ok();
+    let lock = open_lock(&workspace);
     let mut runs: IndexMap<String, Unfinished> = IndexMap::new();
     for (entry, path) in workspace.entries()? {
         let run = entry.run();

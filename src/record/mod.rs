@@ -13,6 +13,7 @@ mod origin;
 mod plan;
 mod provenance;
 mod read;
+mod regular;
 mod rows;
 mod summary;
 mod table;
@@ -24,7 +25,7 @@ mod write;
 
 pub use archive::{Archive, ExperimentRecord, RecordedRun};
 pub use checkpoint::{Checkpoint, Progress, digest, state_digest};
-pub use claim::{Claim, Claims, is_claimed, is_locked};
+pub use claim::{Claim, Claims, is_claimed, is_locked, open_lock};
 pub use durable::write_whole;
 pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorded, runs, unfinished};
 pub use plan::{Plan, PlannedWork};

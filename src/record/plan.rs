@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::write_whole;
+use super::{regular, write_whole};
 
 /// `results/<experiment>/.plan/<hash>.json`: the runs of one experiment as one set of flags plans them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl Plan {
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
             let path = entry?.path();
             if path.extension().is_some_and(|ending| ending == "json") {
-                let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let text = regular::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
                 let plan: Self = serde_json::from_slice(&text)
                     .with_context(|| format!("{} is not a plan; it can be removed", path.display()))?;
                 plans.push(plan);

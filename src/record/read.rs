@@ -1,8 +1,8 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Summary, weights::parse_state};
+use super::{Summary, regular, verify::fits, weights::parse_state};
 use crate::{
     metrics::{FOUND, chance},
     spec::{Moment, RunSpec, layout::StateDict},
@@ -18,7 +18,7 @@ pub struct Metrics {
 impl Metrics {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self> {
-        let read = || Self::parse(&fs::read(path)?);
+        let read = || Self::parse(&regular::read(path)?);
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
@@ -129,6 +129,7 @@ pub fn read_run(folder: &Path) -> Result<RunRecord> {
             RunSpec::from_yaml(&summary.checked(folder, "spec.yaml")?).context("spec.yaml is not the spec of a run")?;
         let state =
             parse_state(&summary.checked(folder, "final.safetensors")?).context("final.safetensors cannot be read")?;
+        fits(&state, &spec)?;
         Ok((spec, state))
     };
     let (spec, state) = read().with_context(|| broken(folder))?;

@@ -1,10 +1,10 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Provenance, checkpoint::digest};
+use super::{Provenance, checkpoint::digest, regular};
 
 /// `summary.json`: what a run came to, and how it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,8 +59,8 @@ impl Summary {
     /// # Errors
     /// It is not there, not whole, or not as it was written.
     pub fn read(folder: &Path) -> Result<Self> {
-        let text =
-            fs::read_to_string(folder.join(Self::FILE)).with_context(|| format!("{} cannot be read", Self::FILE))?;
+        let text = regular::read_to_string(&folder.join(Self::FILE))
+            .with_context(|| format!("{} cannot be read", Self::FILE))?;
         Self::parse(&text).with_context(|| format!("{} is not as it was written", Self::FILE))
     }
 
@@ -92,7 +92,7 @@ impl Summary {
     /// # Errors
     /// It cannot be read, or is not as it was written.
     pub fn checked(&self, folder: &Path, file: &str) -> Result<Vec<u8>> {
-        let content = fs::read(folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
+        let content = regular::read(&folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
         let expected = self.sha256.get(file);
         ensure!(
             expected.is_none_or(|expected| digest(&[&content]) == *expected),

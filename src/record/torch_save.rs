@@ -1,7 +1,7 @@
 //! State dicts that `torch.save` wrote (`.pt`, `.pth`): a zip of a pickle, `data.pkl`, and one raw file for each storage.
 //!
 //! The pickle is read, not executed: it can name tensors and dictionaries; anything else that it asks Python to build
-//! becomes an object that holds nothing.
+//! becomes an object that holds nothing. Whatever it says, reading it takes time and memory in proportion to the file.
 
 use std::{collections::HashMap, fs::File, io::Read, path::Path};
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::{ArrayD, Dimension, IxDyn};
 use zip::ZipArchive;
 
+use super::regular;
 use crate::spec::layout::StateDict;
 
 /// Reads a state dict saved alone or, as the authors do, under `model_state_dict` in a dictionary.
@@ -18,17 +19,23 @@ use crate::spec::layout::StateDict;
 /// float64 and int64, and a file that ends early or contradicts itself.
 pub fn read_torch_state(path: &Path) -> Result<StateDict> {
     let read = || -> Result<StateDict> {
-        let mut archive =
-            ZipArchive::new(File::open(path)?).context("not a file of torch.save of PyTorch 1.6 or newer")?;
+        let file = regular::open(path)?;
+        let length = file.metadata()?.len();
+        let mut archive = ZipArchive::new(file).context("not a file of torch.save of PyTorch 1.6 or newer")?;
         let folder = archive.file_names().find_map(|name| name.strip_suffix("data.pkl")).map(String::from);
         let folder = folder.context("no data.pkl in it: not a file of torch.save")?;
         if let Ok(order) = bytes(&mut archive, &format!("{folder}byteorder")) {
             ensure!(order == b"little", "it was saved on a big-endian machine");
         }
-        let pickle = Pickle::read(&bytes(&mut archive, &format!("{folder}data.pkl"))?)?;
+        let pickle = bytes(&mut archive, &format!("{folder}data.pkl"))?;
+        ensure!(pickle.len() <= LONGEST_PICKLE, "its pickle has more than {LONGEST_PICKLE} bytes");
+        let pickle = Pickle::read(&pickle)?;
         let mut state = StateDict::new();
+        let mut read = 0;
         for (name, tensor) in pickle.state_dict()? {
             let storage = bytes(&mut archive, &format!("{folder}data/{}", tensor.storage.key))?;
+            read += storage.len() as u64;
+            ensure!(read <= SHARED * length, "more than {SHARED} of its tensors share each of its storages");
             state.insert(name.into(), tensor.values(&storage).with_context(|| name.to_string())?);
         }
         Ok(state)
@@ -36,9 +43,23 @@ pub fn read_torch_state(path: &Path) -> Result<StateDict> {
     read().with_context(|| format!("cannot read {}", path.display()))
 }
 
+/// Most bytes of a pickle: a state dict takes about a hundred for each tensor.
+const LONGEST_PICKLE: usize = 1 << 20;
+
+/// How often, on average, a storage may serve. (The authors' trained models name some parameters twice.)
+const SHARED: u64 = 8;
+
+/// Letters of a class's or storage's name, and axes of a tensor, at most.
+const LONGEST_NAME: usize = 200;
+const MOST_AXES: usize = 16;
+
+/// A file of the archive, which torch.save does not compress: what would unpack to more than it takes is another's.
 fn bytes(archive: &mut ZipArchive<File>, name: &str) -> Result<Vec<u8>> {
+    let file = archive.by_name(name).with_context(|| format!("no {name} in it"))?;
+    let length = file.compressed_size();
+    ensure!(file.size() <= length, "{name} is compressed, which torch.save does not do");
     let mut out = Vec::new();
-    archive.by_name(name).with_context(|| format!("no {name} in it"))?.read_to_end(&mut out)?;
+    file.take(length).read_to_end(&mut out)?;
     Ok(out)
 }
 
@@ -68,6 +89,13 @@ impl SavedTensor {
         };
         ensure!(self.shape.len() == self.strides.len(), "its shape and strides differ in length");
         let count = self.shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+        // Arrays without entries have lengths along their other axes all the same.
+        let spans = self
+            .shape
+            .iter()
+            .filter(|&&size| size > 0)
+            .try_fold(1isize, |span, &size| span.checked_mul(isize::try_from(size).ok()?));
+        ensure!(spans.is_some(), "its shape cannot be counted");
         let farthest =
             self.shape.iter().zip(&self.strides).try_fold(self.offset, |at, (&size, &stride)| {
                 at.checked_add(size.saturating_sub(1).checked_mul(stride)?)
@@ -224,6 +252,10 @@ impl Pickle {
         let (Object::Text(module), Object::Text(name)) = (&self.objects[module], &self.objects[name]) else {
             bail!("its pickle names a class by no name");
         };
+        ensure!(
+            module.len() + name.len() <= LONGEST_NAME,
+            "its pickle names a class by more than {LONGEST_NAME} letters"
+        );
         self.push(Object::Global(format!("{module}.{name}")));
         Ok(())
     }
@@ -232,7 +264,7 @@ impl Pickle {
     fn storage(&mut self) -> Result<()> {
         let reference = self.pop()?;
         let object = match &self.tuple(reference)[..] {
-            [_, Object::Global(class), Object::Text(key), ..] => {
+            [_, Object::Global(class), Object::Text(key), ..] if class.len() + key.len() <= LONGEST_NAME => {
                 Object::Storage(Storage { class: class.clone(), key: key.clone() })
             }
             _ => bail!("its pickle refers to something that is not a storage"),
@@ -250,7 +282,7 @@ impl Pickle {
         };
         let object = match (name, &self.tuple(arguments)[..]) {
             ("collections.OrderedDict", _) => Object::Dictionary(Vec::new()),
-            ("torch._utils._rebuild_parameter", [tensor, ..]) => (*tensor).clone(),
+            ("torch._utils._rebuild_parameter", [Object::Tensor(tensor), ..]) => Object::Tensor(tensor.clone()),
             (
                 "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor",
                 [Object::Storage(storage), Object::Int(offset), Object::Tuple(shape), Object::Tuple(strides), ..],
@@ -266,15 +298,16 @@ impl Pickle {
         Ok(())
     }
 
-    /// The items of a tuple; none of anything else.
+    /// The first items of a tuple, as many as calls need; none of anything else.
     fn tuple(&self, at: usize) -> Vec<&Object> {
         match &self.objects[at] {
-            Object::Tuple(items) => items.iter().map(|&item| &self.objects[item]).collect(),
+            Object::Tuple(items) => items.iter().take(8).map(|&item| &self.objects[item]).collect(),
             _ => Vec::new(),
         }
     }
 
     fn sizes(&self, items: &[usize]) -> Result<Vec<usize>> {
+        ensure!(items.len() <= MOST_AXES, "its pickle has a tensor of more than {MOST_AXES} axes");
         let item = |&item: &usize| match self.objects[item] {
             Object::Int(value) => size(value),
             _ => bail!("its pickle gives a shape that is not a number"),
@@ -383,6 +416,46 @@ mod tests {
         }
     }
 
+    /// A file as torch.save writes it, of a pickle and one storage; `copies` opcodes stand in the pickle's middle.
+    fn saved(compression: zip::CompressionMethod, storage: &[u8], middle: &[u8]) -> Result<StateDict> {
+        use std::io::Write;
+        let path = tempfile::tempdir()?.keep().join("x.pt");
+        let mut archive = zip::ZipWriter::new(File::create(&path)?);
+        let options = zip::write::SimpleFileOptions::default().compression_method(compression);
+        let mut pickle = b"\x80\x02}q\x00(".to_vec();
+        pickle.extend(b"X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\nq\x01((X\x07\x00\x00\x00storage");
+        pickle.extend(b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x02tQK\x00K\x02\x85K\x01\x85tR");
+        pickle.extend(middle);
+        pickle.extend(b"u.");
+        for (name, content) in [("x/data.pkl", &*pickle), ("x/data/0", storage)] {
+            archive.start_file(name, options)?;
+            archive.write_all(content)?;
+        }
+        archive.finish()?;
+        read_torch_state(&path)
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_the_file_is_refused() {
+        let two = [0u8; 8];
+        let plain = saved(zip::CompressionMethod::Stored, &two, b"").unwrap();
+        assert_eq!(plain["a"], array![0.0, 0.0].into_dyn());
+        // Twenty thousand copies of a dictionary, and of a tuple, take no more than one.
+        let copies = b"X\x01\x00\x00\x00bctorch._utils\n_rebuild_parameter\nh\x00\x85R".repeat(20_000);
+        assert_eq!(saved(zip::CompressionMethod::Stored, &two, &copies).unwrap().len(), 1);
+        let shared: Vec<u8> =
+            (0..40u8).flat_map(|i| [b"X\x01\x00\x00\x00".as_slice(), &[b'A' + i], &again()].concat()).collect();
+        let error = format!("{:#}", saved(zip::CompressionMethod::Stored, &[0; 80_000], &shared).unwrap_err());
+        assert!(error.contains("share each of its storages"), "{error}");
+    }
+
+    /// The tensor of [`saved`] once more.
+    fn again() -> Vec<u8> {
+        let mut pickle = b"h\x01((X\x07\x00\x00\x00storage".to_vec();
+        pickle.extend(b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x02tQK\x00K\x02\x85K\x01\x85tR");
+        pickle
+    }
+
     #[test]
     fn a_tensor_beyond_its_storage_is_an_error() {
         let tensor = |offset: usize, shape: &[usize], strides: &[usize]| SavedTensor {
@@ -401,6 +474,7 @@ mod tests {
             tensor(0, &[1 << 40], &[0]),
             tensor(0, &[2], &[]),
             tensor(usize::MAX, &[2], &[usize::MAX]),
+            tensor(0, &[0, 1 << 62, 1 << 62], &[0, 0, 0]),
         ] {
             assert!(wrong.values(&storage).is_err());
         }

@@ -1,9 +1,13 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Metrics, Summary, read_state};
-use crate::spec::{RunSpec, layout::Layout, run_id};
+use super::{Metrics, Summary, read_state, regular};
+use crate::spec::{
+    RunSpec,
+    layout::{Layout, StateDict},
+    run_id,
+};
 
 /// What is wrong with a record: its files, their hashes, the settings against the folder's name, the rows and the weights
 /// against the settings. Empty if nothing is.
@@ -21,7 +25,7 @@ pub fn faults(folder: &Path) -> Vec<String> {
             note(name(folder, spec, summary));
             summary.sha256.keys().for_each(|file| note(summary.checked(folder, file).map(drop)));
             note(rows(folder, spec, summary));
-            note(weights(folder, spec));
+            note(read_state(&folder.join("final.safetensors")).and_then(|state| fits(&state, spec)));
         }
         _ => {
             note(spec.map(drop));
@@ -32,7 +36,7 @@ pub fn faults(folder: &Path) -> Vec<String> {
 }
 
 fn read<T>(folder: &Path, file: &str, parse: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
-    let text = fs::read(folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
+    let text = regular::read(&folder.join(file)).with_context(|| format!("{file} cannot be read"))?;
     parse(&text).with_context(|| format!("{file} is not whole"))
 }
 
@@ -54,7 +58,7 @@ fn rows(folder: &Path, spec: &RunSpec, summary: &Summary) -> Result<()> {
     let metrics = Metrics::read(&folder.join("metrics.csv"))?;
     let Some(epochs) = metrics.column("epoch") else { bail!("metrics.csv has no column of epochs") };
     let last = spec.train.epochs;
-    let due = (0..=last).filter(|epoch| epoch.is_multiple_of(spec.metrics.every) || *epoch == last);
+    let due = (0..last).step_by(spec.metrics.every).chain([last]);
     ensure!(
         epochs.iter().copied().eq(due.map(|epoch| epoch as f64)),
         "metrics.csv ends at epoch {} of {last}, or lacks rows",
@@ -64,8 +68,7 @@ fn rows(folder: &Path, spec: &RunSpec, summary: &Summary) -> Result<()> {
 }
 
 /// The tensors of the model, in their shapes.
-fn weights(folder: &Path, spec: &RunSpec) -> Result<()> {
-    let state = read_state(&folder.join("final.safetensors"))?;
+pub fn fits(state: &StateDict, spec: &RunSpec) -> Result<()> {
     for parameter in Layout::of(&spec.model, spec.data.p) {
         let shape = state.get(&parameter.name).map(|value| value.shape());
         let Some(shape) = shape else { bail!("final.safetensors has no {}", parameter.name) };

@@ -1,11 +1,12 @@
 //! Parameters as safetensors, under the names of the authors' state dicts.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::{Dtype as Stored, SafeTensors, tensor::TensorView};
 
+use super::regular;
 use crate::spec::{Dtype, layout::StateDict};
 
 /// A tensor as it is stored: name, type, shape, bytes.
@@ -43,7 +44,7 @@ pub fn serialize(tensors: &[StoredTensor]) -> Result<Vec<u8>> {
 
 /// Reads a state dict.
 pub fn read_state(path: &Path) -> Result<StateDict> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = regular::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse_state(&bytes).with_context(|| format!("cannot read {}", path.display()))
 }
 

@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, durable, origin};
+use super::{Claims, durable, origin, regular};
 
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
@@ -139,7 +139,7 @@ impl Workspace {
 
     /// Why a run failed, if that has been noted.
     pub fn read_failure(&self, run: &str) -> Option<FailureNote> {
-        serde_json::from_slice(&fs::read(self.failure(run)).ok()?).ok()
+        serde_json::from_slice(&regular::read(&self.failure(run)).ok()?).ok()
     }
 
     /// Takes back the note of a failure.

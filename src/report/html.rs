@@ -1,7 +1,7 @@
 //! The report as one page: no request to the network, readable without scripts.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use pulldown_cmark::{Parser, html::push_html};
+use pulldown_cmark::{CowStr, Event, Parser, Tag, html::push_html};
 
 use super::{
     Report, Variant,
@@ -160,7 +160,7 @@ fn class(verdict: Verdict) -> &'static str {
         Verdict::Reproduced => "yes",
         Verdict::Direction => "direction",
         Verdict::Undecided | Verdict::NotRun => "open",
-        Verdict::NotReproduced => "no",
+        Verdict::NotReproduced | Verdict::Diverged => "no",
     }
 }
 
@@ -262,8 +262,52 @@ fn specs(variant: &Variant) -> Markup {
     }
 }
 
+/// An experiment's own words. They are text from a file: no markup of theirs becomes part of the page, and no link runs
+/// anything.
 fn markdown(text: &str) -> Markup {
+    let tame = Parser::new(text).map(|event| match event {
+        Event::Html(markup) | Event::InlineHtml(markup) => Event::Text(markup),
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+            Event::Start(Tag::Link { link_type, dest_url: harmless(dest_url), title, id })
+        }
+        Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
+            Event::Start(Tag::Image { link_type, dest_url: harmless(dest_url), title, id })
+        }
+        other => other,
+    });
     let mut out = String::new();
-    push_html(&mut out, Parser::new(text));
+    push_html(&mut out, tame);
     PreEscaped(out)
+}
+
+/// Where a link may lead: to the web, to another place of the page, to a file beside it.
+fn harmless(address: CowStr) -> CowStr {
+    // A browser passes over control characters and spaces before a scheme, and over line ends within.
+    let bare: String = address.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
+    let scheme = bare.split(['/', '#', '?']).next().and_then(|start| start.split_once(':'));
+    match scheme {
+        Some((scheme, _)) if !["http", "https", "mailto"].contains(&scheme.to_ascii_lowercase().as_str()) => "#".into(),
+        _ => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_file_are_words_on_the_page() {
+        let shown = |text: &str| markdown(text).into_string();
+        assert_eq!(shown("*so* `it` is"), "<p><em>so</em> <code>it</code> is</p>\n");
+        assert!(shown("[a](https://arxiv.org/abs/1) [b](#fig2) [c](plots/a.png)").contains("href=\"plots/a.png\""));
+        let hostile = "<script>alert(1)</script>\n\nx <img src=x onerror=alert(1)> [y](javascript:alert(1)) \
+                       [z](<java\tscript:alert(1)>) ![i](data:text/html,x) <JAVASCRIPT:alert(1)> [w]( vbscript:x)";
+        let page = shown(hostile);
+        for markup in
+            ["<script", "<img src=x", "\"javascript", "\"java\tscript", "\"JAVASCRIPT", "\"data", "\"vbscript"]
+        {
+            assert!(!page.contains(markup), "{markup}: {page}");
+        }
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
+    }
 }

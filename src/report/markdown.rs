@@ -40,7 +40,7 @@ pub fn render(report: &Report, folder: &Path, plots: &Path) -> String {
 }
 
 /// What the words mean, one line each.
-pub const LEGEND: [(Verdict, &str); 4] = [
+pub const LEGEND: [(Verdict, &str); 5] = [
     (
         Verdict::Reproduced,
         "the whole 95 % interval of the mean over seeds lies on the claimed side, and within the \
@@ -49,6 +49,7 @@ pub const LEGEND: [(Verdict, &str); 4] = [
     (Verdict::Direction, "it lies on the claimed side, not certainly at the published value"),
     (Verdict::Undecided, "the interval allows both, or there are fewer than two seeds"),
     (Verdict::NotReproduced, "it lies on the other side, or away from the published value"),
+    (Verdict::Diverged, "every seed diverged before there was anything to measure"),
 ];
 
 /// How numbers are made.
@@ -102,6 +103,7 @@ pub fn symbol(verdict: Verdict) -> &'static str {
         Verdict::NotRun => "·",
         Verdict::Undecided => "?",
         Verdict::NotReproduced => "✗",
+        Verdict::Diverged => "∞",
     }
 }
 

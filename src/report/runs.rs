@@ -1,11 +1,11 @@
 //! Every run behind the report in one small table, and where the runs came from.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use super::Report;
-use crate::{record::RecordedRun, runner::human_time, spec::Moment};
+use crate::{record::RecordedRun, runner::human_seconds, spec::Moment};
 
 /// Final values with the start and the extremes of the minimum: what claims are made of.
 const VALUES: [(&str, &str, Moment); 7] = [
@@ -64,7 +64,7 @@ pub fn provenance<'a>(runs: impl Iterator<Item = &'a RecordedRun>) -> Vec<String
         group.1 += run.summary.wall_seconds / run.summary.runs_in_cohort as f64;
     }
     let line = |(how, (count, seconds)): (String, (usize, f64))| {
-        format!("{how}: {count} runs, {} of one worker", human_time(Duration::from_secs_f64(seconds)))
+        format!("{how}: {count} runs, {} of one worker", human_seconds(seconds))
     };
     groups.into_iter().map(line).collect()
 }

@@ -21,6 +21,12 @@ pub enum EngineChoice {
     Fused,
 }
 
+impl EngineChoice {
+    /// The choices with their names on the command line.
+    pub const NAMES: [(Self, &'static str); 3] =
+        [(Self::Auto, "auto"), (Self::Autograd, "autograd"), (Self::Fused, "fused")];
+}
+
 impl FromStr for EngineChoice {
     type Err = String;
 

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use nix::libc;
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXCPU},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXCPU, SIGXFSZ},
     flag,
 };
 
@@ -70,6 +70,13 @@ impl Signals {
     pub fn interrupt(&self) -> Interrupt {
         self.interrupt.clone()
     }
+}
+
+/// From now on, a file that reaches its limit of size (`ulimit -f`) is an error for whoever writes it, and not the end of
+/// the program.
+pub fn survive_large_files() -> Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).context("cannot listen to signals")?;
+    Ok(())
 }
 
 impl Drop for Signals {

@@ -7,6 +7,7 @@ use std::{
     sync::{Condvar, Mutex},
 };
 
+use anyhow::Result;
 use nix::libc;
 
 use super::engine::Chosen;
@@ -78,13 +79,17 @@ pub fn bytes(spec: &RunSpec, engine: Chosen) -> f64 {
     let b = pairs as f64;
     let parameters: f64 =
         Layout::of(&spec.model, spec.data.p).iter().map(|p| p.shape.iter().product::<usize>() as f64).sum();
+    // Measuring collapse takes the covariance of all neurons, in double precision, while the gradients' memory is free.
+    let parameters = if spec.metrics.detail_every > 0 { parameters.max(1.4 * m * m) } else { parameters };
     let heads = f64::from(
         u8::from(spec.model.predictor != Predictor::None) + u8::from(spec.model.projector != Projector::None),
     );
     let layers = spec.model.layers as f64 + heads;
     let of_loss = spec.loss.work(pairs, spec.model.m);
-    // Data are drawn in double precision, and scalar products of a fused loss stored once for both views.
-    let shared = 8.0 * n * d + 8.0 * p * d;
+    // Data are drawn in double precision, and scalar products of a fused loss stored once for both. A row takes some 300
+    // bytes; batches are listed.
+    let rows = 300.0 * spec.train.epochs as f64 / spec.metrics.every as f64;
+    let shared = 8.0 * n * d + 8.0 * p * d + rows + 48.0 * spec.batch_count() as f64;
     match engine {
         Chosen::Fused => {
             let batch = b * (2.0 * p + 4.0 * layers * m) + of_loss.similarities as f64;
@@ -108,6 +113,17 @@ fn available() -> f64 {
     let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     let free = kilobytes.map_or(f64::INFINITY, |kilobytes| 1024.0 * kilobytes);
     free.min(free_in_groups()).min(free_address_space())
+}
+
+/// Fails unless this process can take so many bytes.
+///
+/// # Errors
+/// `what` takes more than there is; both numbers are named.
+pub fn ensure(what: &str, bytes: f64) -> Result<()> {
+    let free = available();
+    let (needed, available) = (human_bytes(bytes), human_bytes(free));
+    anyhow::ensure!(bytes <= free, "{what} needs an estimated {needed} of memory, and {available} are free");
+    Ok(())
 }
 
 /// The control groups (version 2) that hold this process, from the innermost out.
@@ -184,6 +200,31 @@ mod tests {
     fn there_is_memory_here() {
         assert!(available() > 1e7 && available() < 1e16);
         assert_eq!((human_bytes(2.5e6), human_bytes(1.25e10)), ("3 MB".into(), "12.5 GB".into()));
+    }
+
+    #[test]
+    fn what_is_absurd_has_absurd_estimates() {
+        let needed = |settings: &str| {
+            let spec = resolve(&[&serde_yaml::from_str(settings).unwrap()]).unwrap();
+            bytes(&spec, Chosen::Fused)
+        };
+        assert!(needed("{views: {pairs: 1000000}}") > 1e11);
+        assert!(needed("{data: {samples: 1000000000}}") > 1e11);
+        assert!(
+            needed("{model: {m: 200000}}") > 1e12 && needed("{model: {m: 200000}, metrics: {detail_every: 0}}") < 1e10
+        );
+        assert!(needed("{train: {epochs: 1000000000}}") > 1e11, "each epoch has a row");
+        assert!(
+            needed("{data: {samples: 40, p: 100000, d: 1}, train: {batch_size: 10}}") < 1e9,
+            "long samples are no squares"
+        );
+        ensure("nothing", 0.0).unwrap();
+        assert!(
+            ensure("all", 1e18)
+                .unwrap_err()
+                .to_string()
+                .starts_with("all needs an estimated 1000000 TB of memory, and ")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! of JSON for programs.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     str::FromStr,
     sync::Mutex,
     time::{Duration, Instant},
@@ -11,7 +11,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::logs::{self, tell};
+use crate::{
+    logs::{self, tell},
+    output::say,
+};
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +33,8 @@ pub enum ProgressMode {
 }
 
 impl ProgressMode {
-    const NAMES: [(Self, &'static str); 5] =
+    /// The ways with their names on the command line.
+    pub const NAMES: [(Self, &'static str); 5] =
         [(Self::Auto, "auto"), (Self::Bar, "bar"), (Self::Plain, "plain"), (Self::Json, "json"), (Self::None, "none")];
 }
 
@@ -181,8 +185,8 @@ impl Progress {
 
     fn print(&self, event: serde_json::Value) {
         if let Shown::Json = self.shown {
-            // A reader that has gone away must not end the sweep.
-            let _ = writeln!(std::io::stdout(), "{event}");
+            // What cannot be written does not end the sweep; the command says so at its end.
+            let _ = say!("{event}");
         }
     }
 
@@ -206,6 +210,11 @@ impl Progress {
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:32} {percent:>3}%  {msg}").expect("a fixed template");
     logs::bars().add(ProgressBar::new(TICKS as u64).with_style(style))
+}
+
+/// [`human_time`] of any number of seconds, such as a damaged file may hold.
+pub fn human_seconds(seconds: f64) -> String {
+    human_time(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
 }
 
 /// `47 s`, `12 min`, `3 h 20 min`

@@ -177,7 +177,9 @@ pub fn whole_plan(plans: &[(Experiment, Vec<PlannedRun>)]) -> Vec<PlannedRun> {
 pub fn deal(work: &[u64], shards: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..work.len()).collect();
     order.sort_by_key(|&piece| Reverse(work[piece])); // stable: equal pieces in the plan's order
-    let mut hands: BinaryHeap<Reverse<(u64, usize)>> = (0..shards).map(|hand| Reverse((0, hand))).collect();
+    // Of hands with equal loads the first is next, so that no more of them are ever used than there are pieces.
+    let mut hands: BinaryHeap<Reverse<(u64, usize)>> =
+        (0..shards.min(work.len())).map(|hand| Reverse((0, hand))).collect();
     let mut dealt = vec![0; work.len()];
     for piece in order {
         let Some(mut least) = hands.peek_mut() else { break };
@@ -211,6 +213,9 @@ mod tests {
     fn equal_runs_are_dealt_in_turn() {
         assert_eq!(deal(&[5; 6], 3), [0, 1, 2, 0, 1, 2]);
         assert_eq!(deal(&[1, 9, 1, 9], 2), [0, 0, 1, 1]);
+        assert_eq!(deal(&[5; 3], usize::MAX), [0, 1, 2]);
+        assert_eq!(deal(&[0; 3], 9), deal(&[0; 3], 3));
+        assert_eq!(deal(&[], 9), [0; 0]);
     }
 
     proptest! {

@@ -71,7 +71,10 @@ impl SlurmTask {
         let (task, tasks) = match self.array {
             None => (0, 1),
             Some(Array { id, first, last, step, count }) => {
-                if last < first || !(first..=last).contains(&id) || (last - first) / step + 1 != count {
+                if id < first || id > last {
+                    return Err(input_error!("{}: task {id} is not one of the array {first}..{last}", self.flag));
+                }
+                if Some((last - first) / step) != count.checked_sub(1) {
                     return Err(input_error!(
                         "{}: the array {first}..{last} has {count} tasks, so its numbers have gaps and do not say how many shards there are; use --shard $SLURM_ARRAY_TASK_ID/N",
                         self.flag
@@ -81,7 +84,16 @@ impl SlurmTask {
             }
         };
         let (rank, ranks) = self.step.unwrap_or((0, 1));
-        Ok(Shard { number: task * ranks + rank + 1, of: tasks * ranks })
+        if rank >= ranks {
+            return Err(input_error!("{}: SLURM_PROCID is {rank}, and there are {ranks} processes", self.flag));
+        }
+        let Some(of) = tasks.checked_mul(ranks) else {
+            return Err(input_error!(
+                "{}: {tasks} tasks of {ranks} processes each are more than can be counted",
+                self.flag
+            ));
+        };
+        Ok(Shard { number: task * ranks + rank + 1, of })
     }
 
     /// The number of the run that this array task trains.
@@ -123,6 +135,22 @@ mod tests {
         assert_eq!(shard(&array("0", "0", "3", "1", "4")).unwrap().to_string(), "1/4");
         assert_eq!(shard(&array("30", "10", "50", "10", "5")).unwrap().to_string(), "3/5");
         assert!(shard(&array("7", "3", "7", "1", "2")).unwrap_err().to_string().contains("gaps"));
+        assert!(shard(&array("9", "1", "4", "1", "4")).unwrap_err().to_string().contains("task 9 is not one"));
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_no_panic() {
+        let most = "18446744073709551615";
+        assert!(shard(&array(most, "0", most, "1", "0")).unwrap_err().to_string().contains("gaps"));
+        assert_eq!(shard(&array("1", "1", most, "1", most)).unwrap().to_string(), format!("1/{most}"));
+        assert!(shard(&array("1", "1", "4", most, "1")).is_ok());
+        let step = |rank: &str, tasks: &str| {
+            let variables = [("SLURM_STEP_ID", "0"), ("SLURM_PROCID", rank), ("SLURM_STEP_NUM_TASKS", tasks)];
+            let step = variables.map(|(name, value)| (name, value.to_string()));
+            shard(&array("2", "1", "3", "1", "3").into_iter().chain(step).collect::<Vec<_>>())
+        };
+        assert!(step("1", most).unwrap_err().to_string().contains("more than can be counted"));
+        assert!(step("4", "4").unwrap_err().to_string().contains("SLURM_PROCID"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::OpenOptions,
     path::Path,
 };
 
@@ -130,11 +129,10 @@ impl Folder {
             return Ok(Self { recorded: HashSet::new(), unfinished: HashMap::new(), lock: None });
         }
         let unfinished = record::unfinished(results, experiment)?.into_iter().map(|run| (run.run.clone(), run));
-        let lock = OpenOptions::new().read(true).write(true).open(Workspace::of(results, experiment).lock());
         Ok(Self {
             recorded: record::recorded(results, experiment)?.into_iter().collect(),
             unfinished: unfinished.collect(),
-            lock: lock.ok(),
+            lock: record::open_lock(&Workspace::of(results, experiment)),
         })
     }
 

@@ -13,6 +13,7 @@ use crate::{
     metrics::max_cosine,
     random::native::Key,
     record::RunRecord,
+    runner::{self, Chosen},
     spec::{Dtype, Turn, Turns, layout::StateDict},
     train::Cohort,
 };
@@ -59,6 +60,11 @@ impl TrainedLoss {
     pub fn of(record: &RunRecord, epochs: usize) -> Result<Self> {
         let mut spec = record.spec.clone();
         spec.dtype = Dtype::Float64;
+        // Both views of every batch are kept, for each of the points that are computed side by side.
+        let sizes = [epochs, spec.samples_per_epoch(), spec.views.pairs, spec.data.p, 16 * SIDE_BY_SIDE];
+        let views: f64 = sizes.iter().map(|&size| size as f64).product();
+        let run = SIDE_BY_SIDE as f64 * runner::memory_needed(&spec, Chosen::Autograd);
+        runner::ensure_memory("the loss surface of such a run", run + views)?;
         let coordinates = Coordinates::of(&spec);
         let mut cohort = Cohort::draw(&[Arc::new(spec)])?;
         let member = cohort.members()[0].clone();

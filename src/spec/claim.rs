@@ -159,6 +159,16 @@ impl Published {
 }
 
 impl Claim {
+    /// The arm that the claim is about or compares with, where the experiment has none of that name.
+    pub(super) fn lacks<'a>(&'a self, experiment: &Experiment) -> Option<&'a str> {
+        let of = |bound: &'a Option<Bound>| match bound {
+            Some(Bound::Runs { experiment: None, of }) => of.as_deref(),
+            _ => None,
+        };
+        let named = [self.of.as_deref(), of(&self.above), of(&self.below)];
+        named.into_iter().flatten().find(|name| experiment.curves(Some(name)).is_empty())
+    }
+
     /// Checks against its experiment what a claim's types cannot express.
     pub(super) fn check(&self, index: usize, experiment: &Experiment) -> Result<(), Fault> {
         let fault = |key: &str, message: String| Err(Fault::new(&format!("claims[{index}].{key}"), message));

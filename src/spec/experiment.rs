@@ -13,8 +13,8 @@ use serde_yaml::Value;
 
 use super::layout::StateDict;
 use super::{
-    Fault, RunSpec, claim::Claim, design::Design, extends, fit::FitSpec, id::run_id, input::Overrides, lines::Lines,
-    resolve, resolve::readable, seeds::Seeds, sources, tree,
+    Fault, RunSpec, claim::Claim, design::Design, extends, extends::Extended, fit::FitSpec, id::run_id,
+    input::Overrides, lines::Lines, resolve, resolve::readable, seeds::Seeds, sources, tree,
 };
 use crate::fault::unknown;
 use crate::input_error;
@@ -31,16 +31,19 @@ pub struct Experiment {
     #[serde(skip)]
     pub file: PathBuf,
     /// The experiment that this one is a variant of, by name: its file says `extends`.
-    #[serde(skip)]
+    #[serde(default)]
     pub extends: Option<String>,
     /// Text above its pictures.
     pub title: String,
-    /// Whose settings these are: the text of the paper if nothing else is said.
-    #[serde(default = "as_written")]
+    /// Whose settings these are. If nothing is said, those of the paper's text where the file names the place in the paper,
+    /// and else one's own.
+    #[serde(default)]
     pub protocol: String,
-    /// Where the paper shows it.
+    /// Where the paper shows it; empty for experiments of one's own.
+    #[serde(default)]
     pub paper: String,
-    /// What the paper says it shows.
+    /// What the paper says it shows, or what the experiment is to show.
+    #[serde(default)]
     pub claim: String,
     /// The same as assertions, to be checked on the results.
     #[serde(default)]
@@ -150,8 +153,20 @@ fn empty() -> Value {
     Value::Mapping(serde_yaml::Mapping::new())
 }
 
-fn as_written() -> String {
-    "the paper as written".into()
+/// The keys that a file cannot do without, and what each is for.
+const REQUIRED: [(&str, &str); 2] = [
+    ("title", "what its pictures are called"),
+    ("seeds", "which seeds each of its runs is trained with, such as 1..5"),
+];
+
+/// Names every key that is missing, with what it is for.
+fn check_required(tree: &Value) -> Result<(), Fault> {
+    let missing = REQUIRED.iter().filter(|(key, _)| tree.get(key).is_none());
+    let missing: Vec<String> = missing.map(|(key, purpose)| format!("`{key}` ({purpose})")).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Fault::new("", format!("missing: {}", missing.join(" and ")))),
+    }
 }
 
 fn min_cosine() -> String {
@@ -161,6 +176,15 @@ fn min_cosine() -> String {
 fn main_panels() -> Vec<String> {
     vec!["min_cosine".into(), "loss_mean".into()]
 }
+
+/// Arms times points of the grid, at most.
+const MOST_CURVES: usize = 10_000;
+
+/// Runs of one experiment, at most.
+const MOST_RUNS: usize = 100_000;
+
+/// Bytes of a run's name, at most: file systems take 255, and a run's files add to them.
+const LONGEST_NAME: usize = 200;
 
 /// Short names of grid keys in labels.
 pub fn short(path: &str) -> &str {
@@ -185,27 +209,62 @@ impl Experiment {
 
     /// The same without the table of its `fit`, which lies in another file: files may name each other, or themselves.
     pub(super) fn read_alone(path: &Path) -> Result<(Self, Lines)> {
-        let (tree, lines) = extends::read(path)?;
-        let parent = tree.get(extends::KEY).map(|parent| stem(Path::new(parent.as_str().unwrap_or_default())));
-        let mut experiment: Self = serde_path_to_error::deserialize(extends::without_key(tree)).map_err(|error| {
+        let name = name(path)?;
+        let Extended { tree, lines, own } = extends::read(path)?;
+        check_required(&tree).map_err(|fault| lines.fault(fault, &[""]))?;
+        let mut experiment: Self = serde_path_to_error::deserialize(tree).map_err(|error| {
             let at = error.path().to_string();
             lines.fault(readable(&at, &error.into_inner().to_string()), &[""])
         })?;
-        experiment.name = stem(path);
+        experiment.name = name;
         experiment.file = path.to_path_buf();
-        experiment.extends = parent;
+        if experiment.protocol.is_empty() {
+            let own = experiment.paper.is_empty();
+            experiment.protocol = if own { "settings of one's own" } else { "the paper as written" }.into();
+        }
+        experiment.extends = experiment.extends.map(|file| stem(Path::new(&file)));
+        experiment.make_arms().map_err(|fault| lines.fault(fault, &[""]))?;
+        if !own.iter().any(|key| key == "claims") {
+            experiment.drop_claims();
+        }
         experiment.finish().map_err(|fault| lines.fault(fault, &[""]))?;
         Ok((experiment, lines))
     }
 
-    /// Makes the arms of a design, and checks the file for consistency.
-    fn finish(&mut self) -> Result<(), Fault> {
+    /// Makes the arms of a design, and counts them.
+    fn make_arms(&mut self) -> Result<(), Fault> {
+        if let Some((path, _)) = self.grid.iter().find(|(_, values)| values.is_empty()) {
+            let path = format!("grid.{path}");
+            return Err(Fault::new(&path, format!("{path}: give at least one value, or leave it out")));
+        }
         if let Some(design) = &self.design {
             if !self.arms.is_empty() {
                 return Err(Fault::new("design", "`design` makes the arms; leave out `arms`"));
             }
             self.arms = design.arms();
         }
+        let points = self.grid.values().try_fold(self.arms.len().max(1), |all, values| all.checked_mul(values.len()));
+        if points.is_none_or(|points| points > MOST_CURVES) {
+            return Err(Fault::new("grid", format!("grid: with the arms, it has more than {MOST_CURVES} points")));
+        }
+        Ok(())
+    }
+
+    /// Drops claims of the extended file about arms that this one does not have, and says so.
+    fn drop_claims(&mut self) {
+        let mut claims = std::mem::take(&mut self.claims);
+        claims.retain(|claim| {
+            let lacked = claim.lacks(self);
+            if let Some(arm) = lacked {
+                log::warn!("{}: without the arm `{arm}`, no claim \"{}\"", self.file.display(), claim.says);
+            }
+            lacked.is_none()
+        });
+        self.claims = claims;
+    }
+
+    /// Checks what the file says against itself.
+    fn finish(&self) -> Result<(), Fault> {
         for (key, column) in self.columns() {
             if metrics::column(column).is_none() {
                 let fault = unknown("column", column, metrics::column_keys());
@@ -308,6 +367,10 @@ impl Experiment {
         let nothing = IndexMap::from_iter([(String::new(), empty())]);
         let arms = if self.arms.is_empty() { &nothing } else { &self.arms };
         let seeds = overrides.seeds.as_ref().unwrap_or(&self.seeds);
+        if arms.len() * self.points().len() * seeds.0.len() > MOST_RUNS {
+            let message = format!("{MOST_RUNS} runs of one experiment at most: fewer seeds, or several files");
+            return Err(lines.fault(Fault::new("seeds", message), &[""]));
+        }
         let mut runs = Vec::new();
         for (arm_index, (arm, settings)) in arms.iter().enumerate() {
             for (point_index, point) in self.points().into_iter().enumerate() {
@@ -322,6 +385,10 @@ impl Experiment {
                     stack.extend(&overrides.layers);
                     let spec = resolve(&stack).map_err(|fault| self.explain(fault, arm, lines, overrides))?;
                     let id = run_id(&label, &spec);
+                    if id.len() > LONGEST_NAME {
+                        let message = format!("the run's folder would be named {id}, which is too long for files");
+                        return Err(self.explain(Fault::new("", message), arm, lines, overrides));
+                    }
                     runs.push(PlannedRun {
                         experiment: self.name.clone(),
                         id,
@@ -354,6 +421,22 @@ impl Experiment {
             return input_error!("{flag}: {}", fault.message);
         }
         lines.fault(fault, &[&format!("arms.{arm}."), "grid.", "base."])
+    }
+}
+
+/// The name of an experiment's folder.
+fn name(path: &Path) -> Result<String> {
+    let name = stem(path);
+    match name.as_str() {
+        "" => Err(input_error!("{} is not the name of an experiment file", path.display())),
+        hidden if hidden.starts_with('.') => Err(input_error!(
+            "{}: results in a folder named `{hidden}` would be hidden; rename the file",
+            path.display()
+        )),
+        long if long.len() > LONGEST_NAME => {
+            Err(input_error!("{}: the name is too long for a folder of results", path.display()))
+        }
+        _ => Ok(name),
     }
 }
 

@@ -4,18 +4,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::de::DeserializeOwned;
-use serde_yaml::Value;
 
-use super::{input::Overrides, lines::Lines, resolve::readable, tree::merge};
+use super::{input::Overrides, lines::Lines, resolve::readable, tree::merge, yaml};
 use crate::input_error;
 
 /// Reads a file with `overrides` laid over it, and the lines of its keys. Every fault names the file and, where there is
 /// one, the line or the flag.
 pub fn read_yaml<T: DeserializeOwned>(path: &Path, overrides: &Overrides) -> Result<(T, Lines)> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| input_error!("cannot read {}: {error}", path.display()))?;
-    let lines = Lines::of(&text, path);
-    let mut tree: Value = serde_yaml::from_str(&text).map_err(|error| input_error!("{}: {error}", path.display()))?;
+    let (mut tree, lines) = yaml::read(path, "the options")?;
     overrides.layers.iter().for_each(|layer| merge(&mut tree, layer));
     let value = serde_path_to_error::deserialize(tree).map_err(|error| {
         let at = error.path().to_string();

@@ -3,7 +3,11 @@
 use anyhow::Result;
 use serde_yaml::Value;
 
-use super::{seeds::Seeds, tree};
+use super::{
+    lines::{DEEPEST, LONGEST},
+    seeds::Seeds,
+    tree, yaml,
+};
 use crate::input_error;
 
 /// What the command line changes in an experiment: later layers win.
@@ -30,17 +34,23 @@ impl Overrides {
 
     /// Adds `--set path=value`; the value is read as YAML.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
-        let flag = format!("--set {assignment}");
+        let flag = format!("--set {}", abridged(assignment));
         let Some((path, value)) = assignment.split_once('=') else {
             return Err(input_error!("{flag}: give a path and a value, as in --set train.lr=0.005"));
         };
         if path.is_empty() || path.split('.').any(str::is_empty) {
-            return Err(input_error!("{flag}: `{path}` is not a dotted path such as train.lr"));
+            return Err(input_error!("{flag}: `{}` is not a dotted path such as train.lr", abridged(path)));
         }
         if path == "seed" {
-            return Err(input_error!("{flag}: every run has a seed of its own; give them as --seeds {value}"));
+            return Err(input_error!(
+                "{flag}: every run has a seed of its own; give them as --seeds {}",
+                abridged(value)
+            ));
         }
-        let value = serde_yaml::from_str(value).map_err(|error| input_error!("{flag}: {error}"))?;
+        if path.len() > LONGEST || path.split('.').count() > DEEPEST {
+            return Err(input_error!("{flag}: no setting has so long a path"));
+        }
+        let value = yaml::parse(value).map_err(|message| input_error!("{flag}: {message}"))?;
         self.layer(path, value, flag);
         Ok(())
     }
@@ -56,5 +66,14 @@ impl Overrides {
         let touches =
             |set: &str| path == set || path.starts_with(&format!("{set}.")) || set.starts_with(&format!("{path}."));
         self.origins.iter().rev().find(|(set, _)| touches(set)).map(|(_, flag)| flag.as_str())
+    }
+}
+
+/// The beginning of what is too long for a message.
+fn abridged(text: &str) -> String {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
     }
 }

@@ -5,10 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use marked_yaml::{LoadError, Node, Span, loader};
+use yaml_rust2::{
+    parser::{Event, Parser},
+    scanner::ScanError,
+};
 
 use super::Fault;
 use crate::input_error;
+
+/// Blocks in one another, at most. Ours need seven.
+pub const DEEPEST: usize = 32;
+
+/// Characters of a dotted path, at most.
+pub const LONGEST: usize = 1000;
 
 /// Lines of the keys of one file, and of the file that it extends.
 #[derive(Clone, Debug, Default)]
@@ -19,14 +28,13 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads the positions; a file that is not YAML has none (its own error names the line).
-    pub fn of(text: &str, file: &Path) -> Self {
-        let mut lines = HashMap::new();
-        let root: Result<Node, LoadError> = loader::parse_yaml(0, text);
-        if let Ok(root) = root {
-            collect(&root, "", &mut lines);
-        }
-        Self { file: file.to_path_buf(), lines, extended: None }
+    /// Reads the positions event by event, before anything else is made of the text: however deep it is nested, this takes
+    /// no stack.
+    ///
+    /// # Errors
+    /// The line, and what is wrong there: the text is no YAML, keys are not names, or they stand too deep.
+    pub fn of(text: &str, file: &Path) -> Result<Self, (usize, String)> {
+        Ok(Self { file: file.to_path_buf(), lines: positions(text)?, extended: None })
     }
 
     /// These lines for keys that stand in this file, and those of the file that it extends for the rest.
@@ -61,30 +69,71 @@ impl Lines {
     }
 }
 
-fn collect(node: &Node, path: &str, lines: &mut HashMap<String, usize>) {
-    match node {
-        Node::Mapping(mapping) => {
-            for (key, value) in mapping.iter() {
-                let full = if path.is_empty() { key.as_str().to_string() } else { format!("{path}.{}", key.as_str()) };
-                if let Some(line) = start(key.span()) {
-                    lines.insert(full.clone(), line);
+/// A mapping or list that is open where the reader stands.
+enum Block {
+    /// With the path of the key whose value comes next; none where a key comes next.
+    Mapping { path: String, key: Option<String> },
+    /// With the number of the next item.
+    List { path: String, next: usize },
+}
+
+/// Lines of all paths, or the line of what cannot be read and why.
+fn positions(text: &str) -> Result<HashMap<String, usize>, (usize, String)> {
+    let mut parser = Parser::new_from_str(text);
+    let (mut lines, mut open) = (HashMap::new(), Vec::new());
+    loop {
+        let (event, mark) = parser.next_token().map_err(|error| (error.marker().line(), reason(&error)))?;
+        let line = mark.line();
+        match (event, open.last_mut()) {
+            (Event::StreamEnd, _) => return Ok(lines),
+            (Event::MappingEnd | Event::SequenceEnd, _) => _ = open.pop(),
+            (Event::Scalar(name, ..), Some(Block::Mapping { path, key: key @ None })) => {
+                let full = if path.is_empty() { name } else { format!("{path}.{name}") };
+                if full.len() > LONGEST {
+                    return Err((line, format!("the names of keys are too long: {LONGEST} characters at most")));
                 }
-                collect(value, &full, lines);
+                lines.insert(full.clone(), line);
+                *key = Some(full);
             }
-        }
-        Node::Sequence(items) => {
-            for (index, item) in items.iter().enumerate() {
-                let full = format!("{path}[{index}]");
-                if let Some(line) = start(item.span()) {
-                    lines.insert(full.clone(), line);
+            (event @ (Event::MappingStart(..) | Event::SequenceStart(..)), block) => {
+                let path = place(block, line, &mut lines)?;
+                if open.len() == DEEPEST {
+                    return Err((line, too_deep()));
                 }
-                collect(item, &full, lines);
+                open.push(match event {
+                    Event::MappingStart(..) => Block::Mapping { path, key: None },
+                    _ => Block::List { path, next: 0 },
+                });
             }
+            (Event::Scalar(..) | Event::Alias(_), block) => _ = place(block, line, &mut lines)?,
+            _ => {}
         }
-        Node::Scalar(_) => {}
     }
 }
 
-fn start(span: &Span) -> Option<usize> {
-    span.start().map(|marker| marker.line())
+fn too_deep() -> String {
+    format!("nested too deep: {DEEPEST} blocks in one another at most")
+}
+
+/// Why the text is no YAML. (The scanner looks ahead, and so comes upon its own limit first.)
+fn reason(error: &ScanError) -> String {
+    if error.info().contains("recursion limit") { too_deep() } else { error.info().into() }
+}
+
+/// The path of a value that stands in a block.
+fn place(
+    block: Option<&mut Block>,
+    line: usize,
+    lines: &mut HashMap<String, usize>,
+) -> Result<String, (usize, String)> {
+    match block {
+        None => Ok(String::new()),
+        Some(Block::Mapping { key, .. }) => key.take().ok_or_else(|| (line, "a key is a name".into())),
+        Some(Block::List { path, next }) => {
+            let item = format!("{path}[{next}]");
+            *next += 1;
+            lines.insert(item.clone(), line);
+            Ok(item)
+        }
+    }
 }

@@ -22,6 +22,7 @@ mod seeds;
 mod sources;
 pub mod tree;
 mod validate;
+pub mod yaml;
 
 pub use crate::fault::{Fault, InputError, nearest, unknown};
 pub use claim::{Bound, Claim, Moment, Published};

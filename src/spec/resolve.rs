@@ -9,8 +9,9 @@ use super::{
     methods::methods,
     tree::{self, merge},
     validate::validate,
+    yaml,
 };
-use crate::fault::{Fault, unknown};
+use crate::fault::{Fault, ensure, unknown};
 
 /// The paper's settings, before any method or file has changed them.
 pub fn defaults() -> &'static Value {
@@ -55,8 +56,7 @@ impl FromStr for RunSpec {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Self, Fault> {
-        let layer: Value =
-            serde_yaml::from_str(text).map_err(|error| Fault::new("", format!("settings as YAML: {error}")))?;
+        let layer = yaml::parse(text).map_err(|message| Fault::new("", format!("settings as YAML: {message}")))?;
         if !layer.is_mapping() {
             return Err(Fault::new("", "settings are a mapping, such as `{method: ncl, train: {lr: 0.05}}`"));
         }
@@ -67,19 +67,49 @@ impl FromStr for RunSpec {
 impl RunSpec {
     /// Reads a recorded `spec.yaml`, with the checks that precede a run: the file may have been damaged.
     pub fn from_yaml(text: &[u8]) -> anyhow::Result<Self> {
-        let spec: Self = serde_yaml::from_slice(text)?;
-        validate(&spec).map_err(|fault| anyhow::anyhow!(fault.message))?;
-        Ok(spec)
+        let tree = yaml::parse(std::str::from_utf8(text)?).map_err(anyhow::Error::msg)?;
+        let spec = typed(tree).and_then(|spec| validate(&spec).map(|()| spec));
+        spec.map_err(|fault| anyhow::anyhow!(fault.message))
     }
 }
 
-/// Reads settings into their types, unknown keys refused.
-fn typed(settings: Value) -> Result<RunSpec, Fault> {
+/// Reads settings into their types, unknown keys and numbers that are not finite refused.
+fn typed(mut settings: Value) -> Result<RunSpec, Fault> {
+    settle(&mut settings, "")?;
     serde_path_to_error::deserialize(settings).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
         readable(path.trim_start_matches('.'), &message)
     })
+}
+
+/// Whole numbers are whole however they are written: `1e3` is 1000 where a number of epochs is asked for, and where any
+/// number would do, it is the same one. (All but -0, which no whole number is.)
+fn settle(value: &mut Value, path: &str) -> Result<(), Fault> {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| number.is_f64());
+            ensure(float.is_none_or(f64::is_finite), path, || format!("must be a finite number, not {number}"))?;
+            if let Some(whole) = float.and_then(whole) {
+                *value = whole;
+            }
+            Ok(())
+        }
+        Value::Mapping(map) => map.iter_mut().try_for_each(|(key, value)| {
+            let key = tree::plain(key);
+            settle(value, &if path.is_empty() { key } else { format!("{path}.{key}") })
+        }),
+        Value::Sequence(items) => {
+            items.iter_mut().enumerate().try_for_each(|(place, item)| settle(item, &format!("{path}[{place}]")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn whole(float: f64) -> Option<Value> {
+    const EXACT: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
+    let is_whole = float.fract() == 0.0 && float.abs() <= EXACT && !(float == 0.0 && float.is_sign_negative());
+    is_whole.then(|| Value::from(float as i64))
 }
 
 /// serde's messages in our words. `path` is where it stopped: the block of an unknown key, or the key of a bad value.
@@ -98,13 +128,36 @@ pub(super) fn readable(path: &str, message: &str) -> Fault {
         Some((word, valid)) if message.starts_with("unknown variant") => {
             Fault::new(path, format!("{path}: {}", unknown("value", word, valid)))
         }
-        _ => Fault::new(path, format!("{path}: {message}")),
+        _ => Fault::new(path, format!("{path}: {}", wanted(message).unwrap_or_else(|| message.into()))),
     }
+}
+
+/// `invalid type: string "four", expected usize`: a whole number is needed, not "four".
+fn wanted(message: &str) -> Option<String> {
+    let types = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "))?;
+    let (found, expected) = types.rsplit_once(", expected ")?;
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" => "text",
+        other => other,
+    };
+    let kinds = ["string ", "integer ", "floating point ", "boolean "];
+    let found = kinds.iter().find_map(|kind| found.strip_prefix(kind)).unwrap_or(found);
+    let found = match found {
+        "map" => "a mapping",
+        "sequence" => "a list",
+        "unit value" => "null",
+        found => found.trim_matches('`'),
+    };
+    Some(format!("{expected} is needed, not {found}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Bias;
 
     fn resolved(text: &str) -> Result<RunSpec, Fault> {
         resolve(&[&serde_yaml::from_str(text).unwrap()])
@@ -136,6 +189,40 @@ mod tests {
         let fault = resolved("{model: {activation: sreluu}}").unwrap_err();
         assert_eq!(fault.path, "model.activation");
         assert!(fault.message.contains("did you mean `srelu`?"), "{fault:?}");
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        assert_eq!(resolved("{train: {epochs: 1e3, lr: 1.0}}"), resolved("{train: {epochs: 1000, lr: 1}}"));
+        for (epochs, shown) in [("1.5", "1.5"), ("-3", "-3"), ("many", "\"many\""), ("[1]", "a list")] {
+            let fault = resolved(&format!("{{train: {{epochs: {epochs}}}}}")).unwrap_err();
+            assert_eq!(fault.message, format!("train.epochs: a whole number is needed, not {shown}"));
+        }
+        let bias = |value| {
+            let Bias::Constant { value } =
+                resolved(&format!("{{model: {{bias: {{kind: constant, value: {value}}}}}}}"))?.model.bias
+            else {
+                panic!("a constant")
+            };
+            Ok::<_, Fault>(value)
+        };
+        assert!(bias("-0.0").unwrap().is_sign_negative());
+    }
+
+    #[test]
+    fn no_setting_is_infinite_or_nan() {
+        let layers = |value: f64| {
+            let mut settings = serde_yaml::from_str("{model: {bias: {kind: constant, value: 0}}}").unwrap();
+            merge(&mut settings, &tree::at_path("model.bias.value", Value::from(value)));
+            resolve(&[&settings])
+        };
+        for value in [f64::NAN, f64::INFINITY] {
+            let fault = layers(value).unwrap_err();
+            assert_eq!(fault.path, "model.bias.value");
+            assert!(fault.message.contains("must be a finite number"), "{fault:?}");
+        }
+        assert!(layers(1e30).is_ok());
+        assert!(layers(1e300).unwrap_err().message.contains("infinite in float32"));
     }
 
     #[test]

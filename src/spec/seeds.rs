@@ -6,10 +6,14 @@ use serde::{Deserialize, Deserializer, de::Error};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(pub Vec<u64>);
 
+/// Seeds of one experiment, at most.
+const MOST: usize = 100_000;
+
 impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let too_many = || format!("`{text}` names more than {MOST} seeds");
         let number = |part: &str| part.trim().parse::<u64>();
         let wrong = || format!("`{text}` is not a set of seeds; valid: 7, 1..5 (both ends included) or 1,4,9");
         let mut seeds = Vec::new();
@@ -17,11 +21,15 @@ impl FromStr for Seeds {
             match part.split_once("..") {
                 Some((first, last)) => {
                     let (first, last) = number(first).ok().zip(number(last).ok()).ok_or_else(wrong)?;
-                    if last < first || last - first >= 1_000_000 {
+                    if last < first {
                         return Err(wrong());
+                    }
+                    if last - first >= (MOST - seeds.len()) as u64 {
+                        return Err(too_many());
                     }
                     seeds.extend(first..=last);
                 }
+                None if seeds.len() == MOST => return Err(too_many()),
                 None => seeds.push(number(part).map_err(|_| wrong())?),
             }
         }
@@ -54,7 +62,8 @@ impl<'de> Deserialize<'de> for Seeds {
             .map_err(|_| D::Error::custom("seeds are a number, a list of numbers or a range such as 1..5"))?
         {
             Written::One(seed) => Ok(Self(vec![seed])),
-            Written::List(seeds) if !seeds.is_empty() => Ok(Self(seeds)),
+            Written::List(seeds) if (1..=MOST).contains(&seeds.len()) => Ok(Self(seeds)),
+            Written::List(seeds) if seeds.len() > MOST => Err(D::Error::custom(format_args!("more than {MOST} seeds"))),
             Written::List(_) => Err(D::Error::custom("there must be at least one seed")),
             Written::Text(text) => text.parse().map_err(D::Error::custom),
         }
@@ -75,6 +84,14 @@ mod tests {
         }
         for wrong in ["", "5..1", "a", "1..", "1;2", "0..18446744073709551615"] {
             assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn seeds_are_counted() {
+        assert_eq!("1..100000".parse::<Seeds>().unwrap().0.len(), MOST);
+        for many in ["0..100000", "1..60000,1..60000", "1..100000,7", "1..1000000"] {
+            assert!(many.parse::<Seeds>().unwrap_err().contains("more than 100000 seeds"), "{many}");
         }
     }
 }

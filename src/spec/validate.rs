@@ -1,8 +1,8 @@
 //! What types cannot express: settings that do not fit together.
 
 use super::{
-    Activation, BatchNorm, Bias, Dictionary, Family, Latents, LossSpec, Noise, Normalization, Predictor, Projector,
-    Random, RunSpec, Turns,
+    Activation, BatchNorm, Bias, Dictionary, Dtype, Family, Latents, LossSpec, Noise, Normalization, Predictor,
+    Projector, Random, RunSpec, Turns,
 };
 use crate::fault::{Fault, ensure, positive};
 
@@ -15,11 +15,47 @@ pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
     sizes(spec)?;
     model(spec)?;
     loss(spec)?;
-    train(spec)
+    train(spec)?;
+    if spec.dtype == Dtype::Float32 { single_precision(spec) } else { Ok(()) }
+}
+
+/// Numbers that steps are computed with are numbers in the precision of the steps. (Of the learning rate, the steps' lengths
+/// tell: a run with too large a one diverges.)
+fn single_precision(spec: &RunSpec) -> Result<(), Fault> {
+    let mut train = serde_json::to_value(&spec.train).unwrap_or_default();
+    if let Some(train) = train.as_object_mut() {
+        train.remove("lr");
+    }
+    let blocks = [
+        ("model.bias", serde_json::to_value(spec.model.bias).unwrap_or_default()),
+        ("loss", serde_json::to_value(spec.loss).unwrap_or_default()),
+        ("train", train),
+    ];
+    blocks.iter().try_for_each(|(path, block)| representable(path, block))
+}
+
+fn representable(path: &str, value: &serde_json::Value) -> Result<(), Fault> {
+    match value {
+        serde_json::Value::Number(number) => {
+            let fits = number.as_f64().is_none_or(|number| (number as f32).is_finite());
+            ensure(fits, path, || format!("{number} is infinite in float32; choose a smaller one, or dtype: float64"))
+        }
+        serde_json::Value::Object(block) => {
+            block.iter().try_for_each(|(key, value)| representable(&format!("{path}.{key}"), value))
+        }
+        serde_json::Value::Array(items) => items.iter().try_for_each(|item| representable(path, item)),
+        _ => Ok(()),
+    }
 }
 
 /// The most numbers in one array: 512 GiB of them. Beyond this a size is a slip, and products of sizes might overflow.
 const MOST: usize = 1 << 36;
+
+/// Views of one kind in a batch, at most: the square of this can be counted, as losses over pairs of views do.
+const MOST_ROWS: usize = 1 << 29;
+
+/// Epochs, at most: a billion, which takes the smallest run a week.
+const MOST_EPOCHS: usize = 1_000_000_000;
 
 fn sizes(spec: &RunSpec) -> Result<(), Fault> {
     let (p, m, widest) = (spec.data.p, spec.model.m, spec.data.p.max(spec.model.m));
@@ -39,7 +75,10 @@ fn sizes(spec: &RunSpec) -> Result<(), Fault> {
             format!("{what} is more than the {MOST} numbers that an array may hold")
         })?;
     }
-    Ok(())
+    let rows = spec.train.batch_size.checked_mul(spec.views.pairs);
+    ensure(rows.is_some_and(|rows| rows <= MOST_ROWS), "views.pairs", || {
+        format!("batch_size times pairs is more than {MOST_ROWS}")
+    })
 }
 
 fn at_least_one(path: &str, value: usize) -> Result<(), Fault> {
@@ -141,6 +180,7 @@ fn loss(spec: &RunSpec) -> Result<(), Fault> {
 fn train(spec: &RunSpec) -> Result<(), Fault> {
     let train = &spec.train;
     at_least_one("train.epochs", train.epochs)?;
+    ensure(train.epochs <= MOST_EPOCHS, "train.epochs", || format!("at most {MOST_EPOCHS}, not {}", train.epochs))?;
     at_least_one("train.batch_size", train.batch_size)?;
     let n = spec.data.samples;
     ensure(train.batch_size <= n, "train.batch_size", || {

@@ -156,6 +156,62 @@ fn config_and_methods_print() {
     workbench.landscape(&["run", "--help"]).success();
 }
 
+#[test]
+fn programs_read_lists_as_json() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "tiny.yaml", "--quiet"]).success().stderr("").stdout("");
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_slice(&workbench.landscape(arguments).success().get_output().stdout).unwrap()
+    };
+    let methods = json(&["methods", "--json"]);
+    assert!(
+        methods.as_array().unwrap().iter().any(|method| method["name"] == "byol" && method["settings"].is_object())
+    );
+    let runs = json(&["config", "tiny.yaml", "--json"]);
+    assert_eq!((runs.as_array().unwrap().len(), &runs[0]["settings"]["train"]["epochs"]), (4, &4.into()));
+    let listed = json(&["results", "list", "--json"]);
+    assert_eq!(listed.as_array().unwrap().len(), 4);
+    assert_eq!((&listed[0]["state"], &listed[0]["summary"]["epochs"]), (&"recorded".into(), &4.into()));
+}
+
+#[test]
+fn shells_and_readers_are_served() {
+    let workbench = Workbench::new(TINY);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        workbench.landscape(&["completions", shell]).success().stdout(contains("checkpoint-every"));
+    }
+    workbench.landscape(&["completions", "csh"]).code(2).stderr(contains("possible values: bash"));
+    workbench.landscape(&["man"]).success().stdout(contains(".TH landscape 1").and(contains("landscape\\-figures(1)")));
+    workbench.landscape(&["man", "run"]).success().stdout(contains(".TH landscape-run 1").and(contains("dry\\-run")));
+    workbench.landscape(&["man", "figure"]).code(2).stderr(contains("did you mean `figures`?"));
+    let help = |command: &str, values: &str| {
+        let shown = workbench.landscape(&[command, "--help"]).success();
+        let shown = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" "); // lines are as long as the terminal is wide
+        assert!(words.contains(values), "{shown}");
+    };
+    help("run", "[possible values: auto, autograd, fused]");
+    help("run", "[possible values: auto, bar, plain, json, none]");
+    help("plot", "[possible values: std, sem, ci95, minmax, none]");
+    help("claims", "[possible values: text, md, csv, json]");
+}
+
+#[test]
+fn as_much_is_said_as_is_asked_for() {
+    let workbench = Workbench::new(TINY);
+    let said = |flags: &[&str]| {
+        let run = workbench.landscape(&[&["run", "tiny.yaml", "--force", "--seeds", "1"], flags].concat()).success();
+        String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+    };
+    assert_eq!(said(&["-q"]), "");
+    let (usual, more, most) = (said(&[]), said(&["-v"]), said(&["-vvv"]));
+    assert!(usual.contains("2 runs trained") && !usual.contains("INFO"), "{usual}");
+    assert!(more.contains("INFO") && !more.contains("TRACE"), "{more}");
+    assert!(most.contains("DEBUG") && most.contains("TRACE"), "{most}");
+    workbench.landscape(&["run", "missing.yaml", "-q"]).code(2).stderr(contains("missing.yaml"));
+    workbench.landscape(&["run", "tiny.yaml", "-q", "-v"]).code(2);
+}
+
 /// Wrong input: exit code 2 and one line that says what to change.
 fn refused(experiment: &str, arguments: &[&str], says: &[&str]) {
     let workbench = Workbench::new(experiment);

@@ -135,7 +135,7 @@ fn faults_of_options_are_named() {
         fault("theorem1", "optima.dimensions=[]").starts_with("--set optima.dimensions=[]: optima.dimensions: give")
     );
     assert!(fault("theorem1", "neurons.neurons=[8, 4]").contains("neurons.neurons: must lie between 8 and 256, not 4"));
-    assert!(fault("theorem1", "limit.temperatures=[.nan]").contains("a temperature must be a number"));
+    assert!(fault("theorem1", "limit.temperatures=[.nan]").contains("not a finite number"));
     assert!(fault("theorem2", "rates.decay=1").contains("rates.decay: must be at least 0 and below 1, not 1"));
     assert!(fault("theorem3", "starts=0").contains("--set starts=0: starts: must lie between 1"));
     assert!(fault("theorem3", "sweeps.radii=[0.5, 0]").contains("sweeps.radii: must be a positive number, not 0"));
