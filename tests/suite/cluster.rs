@@ -264,7 +264,10 @@ fn progress_for_programs() {
     assert_eq!(events[0]["recorded"], 6);
     assert!(events.iter().any(|event| event["event"] == "drawn" && event["path"] == "plots/tiny.png"));
     workbench.landscape(&["run", "tiny.yaml", "--force", "--progress", "none"]).success().stdout("");
-    workbench.landscape(&["run", "tiny.yaml", "--progress", "loud"]).code(2).stderr(contains("valid: auto, bar"));
+    workbench
+        .landscape(&["run", "tiny.yaml", "--progress", "loud"])
+        .code(2)
+        .stderr(contains("possible values: auto, bar"));
 }
 
 #[test]

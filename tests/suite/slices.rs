@@ -200,6 +200,9 @@ fn every_shape_is_drawn() {
     slice(&[ncl, cl], &[]).assert().code(2).stderr(contains("other parameters"));
     slice(&[ncl, ncl], &[]).assert().code(2).stderr(contains("same parameters"));
     slice(&[ncl], &["--shape", "line"]).assert().code(2).stderr(contains("two runs, not 1"));
-    slice(&[ncl], &["--shape", "circle"]).assert().code(2).stderr(contains("valid: path, line, plane, random"));
+    slice(&[ncl], &["--shape", "circle"])
+        .assert()
+        .code(2)
+        .stderr(contains("possible values: path, line, plane, random"));
     slice(&[&folder.path().join("nowhere")], &[]).assert().failure().stderr(contains("nowhere"));
 }
