@@ -120,10 +120,15 @@ pub fn chosen(runs: &[Facts], names: &[String]) -> Result<Vec<String>> {
 }
 
 impl Facts {
+    /// A column's value, where the run has it; `end.min_cosine` is `min_cosine`.
+    fn value(&self, column: &str) -> Option<&Value> {
+        let short = || column.strip_prefix("end.").and_then(|name| self.columns.get(name));
+        self.columns.get(column).or_else(short)
+    }
+
     /// A column, as text; empty where the run has none.
     pub fn cell(&self, column: &str) -> String {
-        let short = || column.strip_prefix("end.").and_then(|name| self.columns.get(name));
-        match self.columns.get(column).or_else(short) {
+        match self.value(column) {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
@@ -144,7 +149,7 @@ pub fn csv(columns: &[String], runs: &[Facts]) -> Result<Vec<u8>> {
 /// A list of objects, one for each run, as JSON.
 pub fn json(columns: &[String], runs: &[Facts]) -> Result<String> {
     let object = |run: &Facts| -> Map<String, Value> {
-        let value = |column: &String| run.columns.get(column).cloned().map(|value| (column.clone(), value));
+        let value = |column: &String| run.value(column).cloned().map(|value| (column.clone(), value));
         columns.iter().filter_map(value).collect()
     };
     Ok(serde_json::to_string_pretty(&runs.iter().map(object).collect::<Vec<_>>())?)

@@ -8,7 +8,7 @@ use crate::{
     fused::FusedEngine,
     losses::Loss,
     metrics::Row,
-    runner::{self, EngineChoice},
+    runner::{self, Chosen, EngineChoice},
     spec::{RunSpec, layout::StateDict},
     train::{self, Cohort},
 };
@@ -53,20 +53,8 @@ pub fn train_with_loss(spec: &RunSpec, loss: Arc<dyn Loss>) -> Result<Trained> {
     let (needed, sides) = (spec.model.family.sides(), loss.sides());
     ensure!(needed == sides, "this model.family trains a loss of {needed:?}; yours has {sides:?}");
     let fused = loss.kernel().is_some() && FusedEngine::supports_network(spec);
-    trained(
-        spec,
-        |members| if fused { Ok(Box::new(FusedEngine::with_loss(members, loss)?)) } else { autograd(members, loss) },
-    )
-}
-
-#[cfg(feature = "torch")]
-fn autograd(members: &[Member], loss: Arc<dyn Loss>) -> Result<Box<dyn Engine>> {
-    Ok(Box::new(crate::autograd::AutogradEngine::with_loss(members, loss, Device::Cpu)?))
-}
-
-#[cfg(not(feature = "torch"))]
-fn autograd(_: &[Member], _: Arc<dyn Loss>) -> Result<Box<dyn Engine>> {
-    Err(crate::input_error!("a loss without a kernel is autograd's: build with the feature `torch`"))
+    let engine = if fused { Chosen::Fused } else { Chosen::Autograd };
+    trained(spec, |members| runner::build_with_loss(engine, members, loss, Device::Cpu))
 }
 
 fn trained(spec: &RunSpec, build: impl FnOnce(&[Member]) -> Result<Box<dyn Engine>>) -> Result<Trained> {

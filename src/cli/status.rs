@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 
-use super::options::Settings;
+use super::{options::Settings, table::aligned};
 use crate::{
     input_error,
-    output::say,
+    output::{self, say},
     record,
     runner::{RunState, SweepStatus},
     spec::{Experiment, PlannedRun},
@@ -65,16 +65,9 @@ fn print(sweeps: &[SweepStatus]) -> Result<()> {
     if sweeps.is_empty() {
         return say!("nothing has been run here");
     }
-    let header = ["sweep", "runs", "done", "running", "saved", "failed", "to do", "work"].map(String::from);
-    let rows: Vec<[String; 8]> = std::iter::once(header).chain(sweeps.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in &rows {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<width$}", width = width(0)),
-            _ => format!("{cell:>width$}", width = width(column)),
-        });
-        say!("{}", cells.collect::<Vec<_>>().join("  "))?;
-    }
+    let header = ["sweep", "runs", "done", "running", "saved", "failed", "to do", "work"];
+    let rows: Vec<Vec<String>> = sweeps.iter().map(row).collect();
+    output::write(format_args!("{}", aligned(&header, &rows)))?;
     let notes: Vec<String> = sweeps.iter().flat_map(notes).collect();
     notes.iter().take(NAMED).try_for_each(|note| say!("{note}"))?;
     if notes.len() > NAMED {
@@ -83,9 +76,9 @@ fn print(sweeps: &[SweepStatus]) -> Result<()> {
     Ok(())
 }
 
-fn row(sweep: &SweepStatus) -> [String; 8] {
+fn row(sweep: &SweepStatus) -> Vec<String> {
     let count = |counts: fn(&RunState) -> bool| sweep.count(counts).to_string();
-    [
+    vec![
         name(sweep),
         sweep.runs.len().to_string(),
         count(|state| matches!(state, RunState::Done)),

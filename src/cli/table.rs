@@ -1,4 +1,4 @@
-//! The one way in which the program prints a table.
+//! How the commands print their lists.
 
 /// Rows under a header, columns as wide as their widest cell; columns of numbers to the right.
 pub fn aligned<H: AsRef<str>, C: AsRef<str>>(header: &[H], rows: &[Vec<C>]) -> String {
@@ -21,9 +21,10 @@ pub fn aligned<H: AsRef<str>, C: AsRef<str>>(header: &[H], rows: &[Vec<C>]) -> S
     rows.iter().fold(head, |text, row| text + &line(row.iter().map(AsRef::as_ref).collect()))
 }
 
-/// Whether a cell stands in a column of numbers: a number, perhaps with a unit behind it, or nothing.
+/// Whether a cell stands in a column of numbers: a number, perhaps a percentage or with a unit behind it, or nothing.
 fn is_number(cell: &str) -> bool {
-    matches!(cell, "" | "-") || cell.split(' ').next().is_some_and(|word| word.parse::<f64>().is_ok())
+    let number = |word: &str| word.trim_end_matches('%').parse::<f64>().is_ok();
+    matches!(cell, "" | "-") || cell.split(' ').next().is_some_and(number)
 }
 
 #[cfg(test)]

@@ -37,8 +37,7 @@ impl Loss for AsymmetricNtXent {
     }
 
     fn work(&self, batch: usize, _width: usize) -> Work {
-        let pairs = batch * batch;
-        Work { similarities: pairs, exponentials: pairs, kept: 6 * pairs, ..Work::default() }
+        Anchors::FirstView.work(batch)
     }
 
     fn literal(&self, z1: ArrayView2<f64>, z2: ArrayView2<f64>) -> f64 {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use multiversion::multiversion;
 use ndarray::{ArrayViewMut2, s};
 
-use super::Kernel;
+use super::{Kernel, Work};
 use crate::kernels::{Matrix, accumulate, exp, product, reduce::total, unit_norm, view, view_mut};
 
 /// Rows and columns of a tile: large enough for the products to be fast, small enough for the second cache.
@@ -27,6 +27,19 @@ pub enum Anchors {
     AllViews,
     /// The B samples of view 1, each against all of view 2 (the authors' `Asymmetric_NT_Xent`).
     FirstView,
+}
+
+impl Anchors {
+    /// What the loss costs on a batch of pairs.
+    pub fn work(self, batch: usize) -> Work {
+        // Of 2B views against each other, half of the similarities are computed, since they are symmetric.
+        let (pairs, table) = match self {
+            Self::AllViews => (2 * batch * batch, 4 * batch * batch),
+            Self::FirstView => (batch * batch, batch * batch),
+        };
+        // Autograd keeps them all: similarities, masked, shifted, exponentials, and gradients of these.
+        Work { similarities: pairs, exponentials: pairs, kept: 6 * table, ..Work::default() }
+    }
 }
 
 /// The loss with its working memory, which grows with the largest batch seen: 2 MiB of tiles at B = 512.

@@ -39,12 +39,11 @@ impl Loss for Dcl {
     }
 
     fn work(&self, batch: usize, _width: usize) -> Work {
-        let pairs = 2 * batch * batch;
-        Work { similarities: pairs, exponentials: pairs, kept: 6 * 4 * batch * batch, ..Work::default() }
+        Anchors::AllViews.work(batch)
     }
 
     fn literal(&self, z1: ArrayView2<f64>, z2: ArrayView2<f64>) -> f64 {
-        let views = literal::unit_rows(z1).into_iter().chain(literal::unit_rows(z2)).collect::<Vec<_>>();
+        let views = literal::unit_views(z1, z2);
         let (b, s) = (z1.nrows(), |i: usize, j: usize| literal::dot(&views[i], &views[j]) / self.temperature);
         let partner = |i: usize| (i + b) % (2 * b);
         let negatives = |i: usize| (0..2 * b).filter(move |&j| j != i && j != partner(i));

@@ -17,6 +17,11 @@ pub fn unit_rows(z: ArrayView2<f64>) -> Vec<Vec<f64>> {
     z.rows().into_iter().map(|row| unit(&row.to_vec(), 1e-12)).collect()
 }
 
+/// The 2B views of a batch, of unit length: those of the first side, then their partners in the same order.
+pub fn unit_views(z1: ArrayView2<f64>, z2: ArrayView2<f64>) -> Vec<Vec<f64>> {
+    [unit_rows(z1), unit_rows(z2)].concat()
+}
+
 pub fn mean(terms: impl ExactSizeIterator<Item = f64>) -> f64 {
     let n = terms.len() as f64;
     terms.sum::<f64>() / n

@@ -40,14 +40,11 @@ impl Loss for NtXent {
     }
 
     fn work(&self, batch: usize, _width: usize) -> Work {
-        // Similarities are symmetric: half of them are computed, each with one exponential.
-        let pairs = 2 * batch * batch;
-        // Similarities, masked, shifted, exponentials, and gradients of these, all 2B x 2B.
-        Work { similarities: pairs, exponentials: pairs, kept: 6 * 4 * batch * batch, ..Work::default() }
+        Anchors::AllViews.work(batch)
     }
 
     fn literal(&self, z1: ArrayView2<f64>, z2: ArrayView2<f64>) -> f64 {
-        let views = literal::unit_rows(z1).into_iter().chain(literal::unit_rows(z2)).collect::<Vec<_>>();
+        let views = literal::unit_views(z1, z2);
         let (b, s) = (z1.nrows(), |i: usize, j: usize| literal::dot(&views[i], &views[j]) / self.temperature);
         let others = |i: usize| (0..2 * b).filter(move |&j| j != i);
         literal::mean((0..2 * b).map(|i| literal::log_sum_exp(others(i).map(|j| s(i, j))) - s(i, (i + b) % (2 * b))))

@@ -1,12 +1,13 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
     Device,
     engine::{Engine, Member},
     fused::FusedEngine,
     input_error,
+    losses::Loss,
     spec::{Random, RunSpec},
 };
 
@@ -97,11 +98,22 @@ impl EngineChoice {
 
 /// Builds the engine for the members of a cohort.
 pub fn build(chosen: Chosen, members: &[Member], device: Device) -> Result<Box<dyn Engine>> {
+    ensure!(!members.is_empty(), "a cohort has at least one run");
+    build_with_loss(chosen, members, members[0].spec.loss.shared(), device)
+}
+
+/// The same with a loss of the caller's instead of the settings'.
+pub fn build_with_loss(
+    chosen: Chosen,
+    members: &[Member],
+    loss: Arc<dyn Loss>,
+    device: Device,
+) -> Result<Box<dyn Engine>> {
     match chosen {
         #[cfg(feature = "torch")]
-        Chosen::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::new(members, device)?)),
+        Chosen::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::with_loss(members, loss, device)?)),
         #[cfg(not(feature = "torch"))]
         Chosen::Autograd => Err(input_error!("autograd on {device}: {NEEDS_TORCH}")),
-        Chosen::Fused => Ok(Box::new(FusedEngine::new(members)?)),
+        Chosen::Fused => Ok(Box::new(FusedEngine::with_loss(members, loss)?)),
     }
 }

@@ -12,20 +12,15 @@ use contrastive_landscape::{
 
 use crate::workbench::{self, Workbench};
 
-const TINY: &str = "
-title: A tiny experiment
-paper: none
-claim: It runs.
-base:
-  data: { samples: 40, p: 12, d: 5 }
-  model: { m: 9 }
-  train: { epochs: 4, batch_size: 16 }
-arms:
+const TINY: &str = tiny!(
+    4,
+    "arms:
   NCL: { method: ncl }
   CL: { method: cl }
 seeds: 1..2
 table: { columns: [max_cosine, min_cosine], published: { NCL: [[0.5, 0.1], [0.4, 0.1]] } }
-";
+"
+);
 
 fn modified(run: &Path) -> SystemTime {
     fs::metadata(run.join("metrics.csv")).unwrap().modified().unwrap()

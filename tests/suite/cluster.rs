@@ -14,19 +14,14 @@ use serde_json::Value;
 
 use crate::workbench::{Workbench, differing, results};
 
-const TINY: &str = "
-title: A tiny experiment
-paper: none
-claim: It runs.
-base:
-  data: { samples: 40, p: 12, d: 5 }
-  model: { m: 9 }
-  train: { epochs: 4, batch_size: 16 }
-arms:
+const TINY: &str = tiny!(
+    4,
+    "arms:
   NCL: { method: ncl }
   CL: { method: cl }
 seeds: 1..3
-";
+"
+);
 
 fn json_lines(stdout: &[u8]) -> Vec<Value> {
     String::from_utf8_lossy(stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()

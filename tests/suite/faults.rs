@@ -26,18 +26,13 @@ use predicates::{prelude::*, str::contains};
 
 use crate::workbench::{self, Workbench, differing};
 
-const TINY: &str = "
-title: A tiny experiment
-paper: none
-claim: It runs.
-base:
-  data: { samples: 40, p: 12, d: 5 }
-  model: { m: 9 }
-  train: { epochs: 6, batch_size: 16 }
-arms:
+const TINY: &str = tiny!(
+    6,
+    "arms:
   NCL: { method: ncl }
 seeds: 1..4
-";
+"
+);
 
 const RUN: [&str; 2] = ["run", "tiny.yaml"];
 

@@ -7,18 +7,13 @@ use predicates::{prelude::*, str::contains};
 
 use crate::workbench::Workbench;
 
-const TINY: &str = "
-title: A tiny experiment
-paper: none
-claim: It runs.
-base:
-  data: { samples: 40, p: 12, d: 5 }
-  model: { m: 9 }
-  train: { epochs: 2, batch_size: 16 }
-arms:
+const TINY: &str = tiny!(
+    2,
+    "arms:
   NCL: { method: ncl }
 seeds: 1
-";
+"
+);
 
 /// Whatever is asked for takes no longer.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@
 mod fuzz;
 #[cfg(feature = "torch")]
 mod reference;
+#[macro_use]
 mod workbench;
 
 mod architecture;

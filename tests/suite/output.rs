@@ -7,19 +7,14 @@ use std::{
 
 use crate::workbench::Workbench;
 
-const TINY: &str = "
-title: A tiny experiment
-paper: none
-claim: It runs.
-base:
-  data: { samples: 40, p: 12, d: 5 }
-  model: { m: 9 }
-  train: { epochs: 2, batch_size: 16 }
-arms:
+const TINY: &str = tiny!(
+    2,
+    "arms:
   NCL: { method: ncl }
 seeds: 1..2
 claims: [{ says: It rises., above: 0 }]
-";
+"
+);
 
 /// Every command that writes to standard output and needs nothing but the tiny experiment's records.
 fn commands(run: &str) -> Vec<Vec<String>> {

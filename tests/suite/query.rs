@@ -59,6 +59,17 @@ fn csv_has_a_column_for_every_setting_and_result() {
         .stdout("label     train.lr\nNT-Xent      0.025\nSpectral     0.025\n2 runs\n");
 }
 
+/// A result at the end has a name of its own, also where no setting has the same.
+#[test]
+fn every_format_knows_the_names_of_the_end() {
+    let bench = trained();
+    let runs = json(&bench, &["seed == 1", "--columns", "min_cosine,end.min_cosine"]);
+    assert_eq!(runs.len(), 2);
+    for run in &runs {
+        assert!(run["end.min_cosine"].is_number() && run["end.min_cosine"] == run["min_cosine"], "{run}");
+    }
+}
+
 #[test]
 fn what_cannot_be_asked_is_refused() {
     let bench = trained();

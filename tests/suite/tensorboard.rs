@@ -9,17 +9,12 @@ use serde_json::Value;
 
 use crate::workbench::Workbench;
 
-const TINY: &str = "
-title: A tiny experiment
-paper: none
-claim: It runs.
-base:
-  data: { samples: 40, p: 12, d: 5 }
-  model: { m: 9 }
-  train: { epochs: 6, batch_size: 16 }
-  metrics: { detail_every: 2 }
+const TINY: &str = tiny!(
+    6,
+    "  metrics: { detail_every: 2 }
 seeds: 1..2
-";
+"
+);
 
 const READER: &str = r#"
 import json, sys

@@ -9,6 +9,19 @@ use std::{
 
 use tempfile::TempDir;
 
+/// A tiny experiment of so many epochs, as YAML; what follows `base` is the test's: arms, seeds, more settings.
+macro_rules! tiny {
+    ($epochs:literal, $rest:literal) => {
+        concat!(
+            "\ntitle: A tiny experiment\npaper: none\nclaim: It runs.\nbase:\n  data: { samples: 40, p: 12, d: 5 }\n",
+            "  model: { m: 9 }\n  train: { epochs: ",
+            $epochs,
+            ", batch_size: 16 }\n",
+            $rest
+        )
+    };
+}
+
 pub struct Workbench {
     pub folder: TempDir,
 }
