@@ -144,8 +144,8 @@ report: build ## Write docs/reproduction.md and .html from the runs at hand (tra
 	$(LANDSCAPE) report --results $(RESULTS) --plots $(PLOTS)
 
 .PHONY: test
-test: setup ## Run all tests (about 4 minutes after `make figures`, compiling included)
-	@echo "== testing (about 4 minutes after make figures, compiling included)"
+test: setup ## Run all tests (about 5 minutes after `make figures`, compiling included)
+	@echo "== testing (about 5 minutes after make figures, compiling included)"
 	cargo test --release --locked $(FEATURES) 2>&1 | awk '{ print; fflush() } \
 	  /^test result:/ { passed += $$4; failed += $$6 } END { printf "== %d tests passed, %d failed\n", passed, failed }'
 

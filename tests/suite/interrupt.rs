@@ -31,9 +31,13 @@ seeds: 1..2
 
 const RUN: [&str; 4] = ["run", "tiny.yaml", "--jobs", "2"];
 
+/// The sweep with every signal as in a terminal: a test that runs under `nohup` or behind `&` hands on those ignored there,
+/// and the program rightly leaves an ignored signal alone.
 fn start(workbench: &Workbench, more: &[&str]) -> Child {
-    let mut command = workbench.command(&[&RUN, more].concat());
-    command.stderr(Stdio::piped()).spawn().unwrap()
+    let sweep = workbench.command(&[&RUN, more].concat());
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(sweep.get_program()).args(sweep.get_args());
+    command.current_dir(&workbench.folder).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn signal(child: &Child, name: &str) {
