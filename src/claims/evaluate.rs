@@ -2,7 +2,6 @@ use anyhow::Result;
 
 use super::verdict::{Test, Verdict, judge, worst};
 use crate::{
-    input_error,
     metrics::{column_bounds, column_name},
     record::{Archive, ExperimentRecord, RecordedRun},
     spec::{Bound, Claim, CurveName, Experiment, Published},
@@ -119,7 +118,7 @@ fn check(archive: &mut Archive, entry: &ExperimentRecord, claim: &Claim, curve: 
         Some((side, sign, Bound::Runs { experiment: other, of })) => {
             let sibling = other.as_deref().map(|name| archive.sibling(&entry.experiment, name)).transpose()?;
             let other = sibling.as_deref().unwrap_or(entry);
-            let label = counterpart(other, of.as_deref(), curve)?;
+            let label = other.experiment.counterpart(of.as_deref(), curve)?.label;
             let theirs = measure(other, claim, &label);
             let margin = |(seed, value): &(u64, f64)| {
                 let other = theirs.iter().find(|(other, _)| other == seed)?.1;
@@ -164,23 +163,6 @@ fn measure(entry: &ExperimentRecord, claim: &Claim, label: &str) -> Vec<(u64, f6
         Some((run.plan.spec.seed, now - then))
     };
     entry.runs(label).iter().filter_map(of).collect()
-}
-
-/// The curve to compare with: the one named, at the same point of the grid if the name is an arm's.
-pub(super) fn counterpart(other: &ExperimentRecord, of: Option<&str>, curve: &CurveName) -> Result<String> {
-    let candidates = other.experiment.curves(of);
-    let found = match candidates.as_slice() {
-        [only] => Some(only),
-        several => several.iter().find(|candidate| candidate.point == curve.point),
-    };
-    found.map(|candidate| candidate.label.clone()).ok_or_else(|| {
-        input_error!(
-            "{}: a claim about `{}` compares it with `{}`, which has no curve at the same point of the grid",
-            other.experiment.file.display(),
-            curve.label,
-            of.unwrap_or(&other.experiment.name)
-        )
-    })
 }
 
 fn name(run: &RecordedRun) -> String {

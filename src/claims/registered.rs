@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, fmt};
 
 use anyhow::Result;
 
-use super::evaluate::counterpart;
 use crate::{
     metrics::column_name,
     record::{Archive, ExperimentRecord},
@@ -100,7 +99,7 @@ pub fn rule(registration: &Registration, archive: &mut Archive) -> Result<Ruling
                     let sibling =
                         experiment.as_deref().map(|name| archive.sibling(&entry.experiment, name)).transpose()?;
                     let other = sibling.as_deref().unwrap_or(&entry);
-                    let label = counterpart(other, of.as_deref(), &curve)?;
+                    let label = other.experiment.counterpart(of.as_deref(), &curve)?.label;
                     Some(values(registration, claim, other, &label, &mut rulings.commits))
                 }
                 _ => None,
@@ -127,7 +126,7 @@ fn values(
     label: &str,
     commits: &mut BTreeSet<String>,
 ) -> Vec<f64> {
-    let runs = entry.runs(label).iter().filter(|run| registration.seeds.0.contains(&run.plan.spec.seed));
+    let runs = entry.runs(label).iter().filter(|run| registration.seeds(claim).contains(&run.plan.spec.seed));
     let mut values = vec![];
     for run in runs {
         let then = claim.since.map_or(Some(0.0), |since| run.metrics.at(&claim.measure, since));
@@ -155,7 +154,7 @@ fn check(
     ours: &[f64],
     theirs: Option<&[f64]>,
 ) -> RegisteredCheck {
-    let complete = |values: &[f64]| values.len() == registration.seeds.0.len();
+    let complete = |values: &[f64]| values.len() == registration.seeds(claim).len();
     let side = claim.statistic.side();
     let bound = side.map_or(0.0, |(_, bound)| bound);
     let tested = match (&claim.statistic, theirs) {

@@ -30,7 +30,7 @@ pub struct Args {
         value_name = "LIST",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "experiments/text/registered.yaml",
+        default_missing_value = super::options::REGISTERED,
         conflicts_with_all = ["files", "open", "format"]
     )]
     registered: Option<PathBuf>,

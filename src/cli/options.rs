@@ -48,6 +48,9 @@ pub struct Settings {
 /// The list of what the paper's text leaves open.
 pub const OPEN: &str = "experiments/text/open.yaml";
 
+/// The list of registered claims.
+pub const REGISTERED: &str = "experiments/text/registered.yaml";
+
 /// Epochs of a quick run, of the paper's 8000.
 pub const QUICK_EPOCHS: u64 = 500;
 

@@ -8,11 +8,12 @@ use crate::{
     output::say,
     record,
     runner::{self, Options},
-    spec::{Experiment, PlannedRun},
+    spec::{Experiment, PlannedRun, Registration},
 };
 
 /// Train every run of the given experiments that is not recorded yet
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("files", |files| files.required(false).required_unless_present("registered")))]
 pub struct Args {
     #[command(flatten)]
     settings: Settings,
@@ -24,6 +25,17 @@ pub struct Args {
     #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true, default_missing_value = super::options::OPEN)]
     open: Option<PathBuf>,
 
+    /// The runs that registered claims need and no others, of a list [default: experiments/text/registered.yaml]
+    #[arg(
+        long,
+        value_name = "LIST",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = super::options::REGISTERED,
+        conflicts_with_all = ["files", "open", "sets", "seeds", "dtype", "quick"]
+    )]
+    registered: Option<PathBuf>,
+
     /// List the runs without training any
     #[arg(long)]
     dry_run: bool,
@@ -31,7 +43,10 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let mut plans = self.settings.plans()?;
+        let mut plans = match &self.registered {
+            Some(list) => Registration::read(list)?.plan()?,
+            None => self.settings.plans()?,
+        };
         if let Some(list) = &self.open {
             self.settings.with_readings(&mut plans, list)?;
         }

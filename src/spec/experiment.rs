@@ -355,6 +355,27 @@ impl Experiment {
         curves
     }
 
+    /// The curve that a claim about another experiment's `curve` compares it with: the one named, at the same point of the
+    /// grid if the name is an arm's.
+    ///
+    /// # Errors
+    /// [`InputError`](super::InputError) where this experiment has none there.
+    pub fn counterpart(&self, of: Option<&str>, curve: &CurveName) -> Result<CurveName> {
+        let mut candidates = self.curves(of);
+        let at = match candidates.len() {
+            1 => Some(0),
+            _ => candidates.iter().position(|candidate| candidate.point == curve.point),
+        };
+        at.map(|at| candidates.swap_remove(at)).ok_or_else(|| {
+            input_error!(
+                "{}: a claim about `{}` compares it with `{}`, which has no curve at the same point of the grid",
+                self.file.display(),
+                curve.label,
+                of.unwrap_or(&self.name)
+            )
+        })
+    }
+
     /// What a claim can be about: the arms, and the labels of the curves.
     pub(super) fn names(&self) -> Vec<String> {
         let labels = self.curves(None).into_iter().map(|curve| curve.label);

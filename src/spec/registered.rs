@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Bound, Fault, Lines, Moment, Overrides, Seeds, file::read_yaml};
+use super::{Bound, Experiment, Fault, Lines, Moment, Overrides, PlannedRun, Seeds, file::read_yaml};
 use crate::{
     fault::{ensure, positive, unknown},
     metrics::{column, column_keys},
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
-    /// The seeds that decide: these, all of them, and no others.
+    /// The seeds that decide, of every claim that names none of its own: these, all of them, and no others.
     pub seeds: Seeds,
     /// How far from a published value counts as agreement.
     pub margin: f64,
@@ -35,6 +35,9 @@ pub struct Registered {
     pub says: String,
     /// The experiment's file, relative to the registration's.
     pub experiment: PathBuf,
+    /// The seeds that decide, instead of the registration's.
+    #[serde(default)]
+    pub seeds: Option<Seeds>,
     /// An arm, or the label of a curve; every curve if not given.
     #[serde(default)]
     pub of: Option<String>,
@@ -103,6 +106,48 @@ impl Registration {
         let folder = file.parent().unwrap_or(Path::new(""));
         registration.claims.iter_mut().for_each(|claim| claim.experiment = folder.join(&claim.experiment));
         Ok(registration)
+    }
+
+    /// The runs that its claims are about, or compare with, on the seeds that decide: of every experiment no others.
+    ///
+    /// # Errors
+    /// [`InputError`](super::InputError) where an experiment is none, or lacks a curve that a claim names.
+    pub fn plan(&self) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+        let mut plans: Vec<(Experiment, Vec<PlannedRun>)> = vec![];
+        for claim in &self.claims {
+            let (experiment, lines) = Experiment::read(&claim.experiment)?;
+            let curves = experiment.curves(claim.of.as_deref());
+            let other = match &claim.statistic {
+                Statistic::Difference { from: Bound::Runs { experiment: other, of }, .. } => {
+                    let (other, lines) = match other {
+                        Some(name) => Experiment::read(&experiment.sibling(name))?,
+                        None => (experiment.clone(), lines.clone()),
+                    };
+                    let compared: Result<_> =
+                        curves.iter().map(|curve| other.counterpart(of.as_deref(), curve)).collect();
+                    Some((other, lines, compared?))
+                }
+                _ => None,
+            };
+            let seeds = Overrides::with_seeds(Some(Seeds(self.seeds(claim).to_vec())));
+            for (experiment, lines, curves) in std::iter::once((experiment, lines, curves)).chain(other) {
+                let mut runs = experiment.plan(&lines, &seeds)?;
+                runs.retain(|run| curves.iter().any(|curve| curve.label == run.label));
+                match plans.iter_mut().find(|(planned, _)| planned.name == experiment.name) {
+                    Some((_, planned)) => {
+                        runs.retain(|run| planned.iter().all(|other| other.id != run.id));
+                        planned.extend(runs);
+                    }
+                    None => plans.push((experiment, runs)),
+                }
+            }
+        }
+        Ok(plans)
+    }
+
+    /// The seeds that decide a claim.
+    pub fn seeds<'a>(&'a self, claim: &'a Registered) -> &'a [u64] {
+        &claim.seeds.as_ref().unwrap_or(&self.seeds).0
     }
 
     fn check(&self) -> Result<(), Fault> {
