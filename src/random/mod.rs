@@ -1,12 +1,14 @@
 //! Random draws: one trait, [`Draws`], and the generators behind it.
 //!
-//! Two generators implement the trait:
+//! Three generators implement the trait:
 //! - [`native`]: this program's own, counter-based and stateless, so that a draw depends on *what* it is for and never
 //!   on the batch, cohort, thread or machine that asks for it;
-//! - [`numpy`]: NumPy's legacy `RandomState`, which the authors' scripts draw their data and masks from.
+//! - [`numpy`]: NumPy's legacy `RandomState`, which the authors' scripts draw their data and masks from;
+//! - [`python`]: Python's own module `random`, for the replay of other experiments.
 //!
 //! [`torch`] is PyTorch's CPU generator, from which the authors' layers take their initial weights and their loaders
-//! the order of an epoch. Both Python generators run on the same [`mt19937`] and are reproduced to the last bit.
+//! the order of an epoch. All three of Python's run on the same [`mt19937`] and are reproduced to the
+//! last bit.
 //!
 //! ```
 //! use contrastive_landscape::random::{Draws, numpy::RandomState};
@@ -18,6 +20,7 @@
 pub mod mt19937;
 pub mod native;
 pub mod numpy;
+pub mod python;
 pub mod torch;
 
 #[cfg(test)]

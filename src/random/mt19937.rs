@@ -1,7 +1,8 @@
 //! The Mersenne twister MT19937, the engine under both NumPy's and PyTorch's generators.
 //!
 //! Matsumoto and Nishimura, "Mersenne twister: a 623-dimensionally equidistributed uniform pseudo-random number
-//! generator", ACM TOMACS 8(1), 1998; seeding as in their revision of 2002 (`init_genrand`).
+//! generator", ACM TOMACS 8(1), 1998; seeding as in their revision of 2002 (`init_genrand` and
+//! `init_by_array`).
 
 use multiversion::multiversion;
 
@@ -26,6 +27,29 @@ impl Mt19937 {
             let previous = block[i - 1];
             block[i] = (previous ^ (previous >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i as u32);
         }
+        Self { block, next: N }
+    }
+
+    /// Seeds by several words as `init_by_array` does, hence as Python's `random.seed`. There is at least one.
+    pub fn by_array(key: &[u32]) -> Self {
+        let mut block = Self::new(19_650_218).block;
+        let mut i = 1;
+        let mut mix = |factor: u32, add: u32, i: usize| {
+            let previous = block[i - 1];
+            block[i] = (block[i] ^ (previous ^ (previous >> 30)).wrapping_mul(factor)).wrapping_add(add);
+            if i + 1 < N {
+                return i + 1;
+            }
+            block[0] = block[N - 1];
+            1
+        };
+        for j in (0..key.len()).cycle().take(N.max(key.len())) {
+            i = mix(1_664_525, key[j].wrapping_add(j as u32), i);
+        }
+        for _ in 1..N {
+            i = mix(1_566_083_941, (i as u32).wrapping_neg(), i);
+        }
+        block[0] = 0x8000_0000;
         Self { block, next: N }
     }
 
@@ -120,6 +144,13 @@ mod tests {
         assert_eq!(twister.next_u32(), 3_499_211_612);
         twister.skip(9_998);
         assert_eq!(twister.next_u32(), 4_123_659_995);
+    }
+
+    #[test]
+    fn several_words_of_seed_give_the_known_values() {
+        // The first words of the authors' mt19937ar.out, whose key has four words.
+        let mut twister = Mt19937::by_array(&[0x123, 0x234, 0x345, 0x456]);
+        assert_eq!([(); 3].map(|()| twister.next_u32()), [1_067_595_299, 955_945_823, 477_289_528]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Draws recorded from NumPy and PyTorch, which the tests compare with to the last bit.
+//! Draws recorded from NumPy, PyTorch and Python, which the tests compare with to the last bit.
 
 use serde_json::Value;
 use std::fmt::Debug;
@@ -14,6 +14,12 @@ pub fn few() -> Value {
 pub fn large() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rng-large.json"));
     serde_json::from_str(text).expect("a readable rng-large.json")
+}
+
+/// Draws of Python's module `random`: `tests/data/make_rng_python.py` makes them.
+pub fn python() -> Value {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rng-python.json"));
+    serde_json::from_str(text).expect("a readable rng-python.json")
 }
 
 /// The seeds of a record and what was drawn from each.

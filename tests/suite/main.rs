@@ -9,6 +9,7 @@ mod reference;
 #[macro_use]
 mod workbench;
 
+mod alpha_cl;
 mod architecture;
 mod claims;
 mod cli;
