@@ -155,6 +155,19 @@ test: setup ## Run all tests (about 5 minutes after `make figures`, compiling in
 	cargo test --release --locked $(FEATURES) 2>&1 | awk '{ print; fflush() } \
 	  /^test result:/ { passed += $$4; failed += $$6 } END { printf "== %d tests passed, %d failed\n", passed, failed }'
 
+.PHONY: test-python
+test-python: build .venv-python/ready ## Test the Python package and its notebook (2 minutes; the first time 4 more, and 5 GB)
+	@echo "== testing python/ (2 minutes)"
+	cd python && LANDSCAPE="$$(realpath "$${CARGO_TARGET_DIR:-../target}")/release/landscape" \
+	  ../.venv-python/bin/python -m pytest -q
+	cd python && ../.venv-python/bin/python -m mypy
+
+.venv-python/ready: python/pyproject.toml
+	@echo "== installing PyTorch, pandas and what the notebook needs into .venv-python (4 minutes, 5 GB)"
+	$(PYTHON) -m venv .venv-python
+	.venv-python/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e 'python[test]'
+	@touch $@
+
 .PHONY: test-kill
 test-kill: setup ## Kill a sweep KILLS times at random instants and compare its results (some minutes)
 	@echo "== killing a sweep $(KILLS) times"

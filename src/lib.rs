@@ -36,6 +36,7 @@ pub mod crosscheck;
 pub mod data;
 mod device;
 pub mod engine;
+pub mod export;
 pub mod fault;
 pub mod figures;
 pub mod fused;

@@ -8,7 +8,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -20,6 +20,8 @@ pub struct Facts {
     tree: Map<String, Value>,
     /// The same by dotted path.
     pub columns: IndexMap<String, Value>,
+    /// How many of the columns, the first, are not results.
+    settings: usize,
 }
 
 impl Facts {
@@ -37,19 +39,19 @@ impl Facts {
         tree.insert("wall_seconds".into(), summary.wall_seconds.into());
         let Value::Object(settings) = spec.tree() else { unreachable!("settings are a mapping") };
         tree.extend(settings);
+        let mut columns = IndexMap::new();
+        flatten("", &Value::Object(tree.clone()), &mut columns);
+        let settings = columns.len();
         let end: Map<String, Value> = summary.r#final.iter().map(|(key, &value)| (key.clone(), value.into())).collect();
         for (key, value) in &end {
             tree.entry(key.clone()).or_insert_with(|| value.clone());
         }
-        let mut columns = IndexMap::new();
-        flatten("", &Value::Object(tree.clone()), &mut columns);
         for (key, value) in &end {
-            if columns.get(key) != Some(value) {
-                columns.insert(format!("end.{key}"), value.clone());
-            }
+            let taken = tree.get(key) != Some(value);
+            columns.insert(if taken { format!("end.{key}") } else { key.clone() }, value.clone());
         }
         tree.insert("end".into(), end.into());
-        Ok(Self { tree, columns })
+        Ok(Self { tree, columns, settings })
     }
 }
 
@@ -107,7 +109,7 @@ fn is_known(path: &str, runs: &[Facts]) -> Result<()> {
 
 /// The names of all columns of the runs, in order of appearance.
 pub fn columns(runs: &[Facts]) -> Vec<String> {
-    let all: indexmap::IndexSet<&String> = runs.iter().flat_map(|run| run.columns.keys()).collect();
+    let all: IndexSet<&String> = runs.iter().flat_map(|run| run.columns.keys()).collect();
     all.into_iter().cloned().collect()
 }
 
@@ -124,6 +126,11 @@ impl Facts {
     fn value(&self, column: &str) -> Option<&Value> {
         let short = || column.strip_prefix("end.").and_then(|name| self.columns.get(name));
         self.columns.get(column).or_else(short)
+    }
+
+    /// The columns that say what the run is, and not what it came to.
+    pub fn settings(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().take(self.settings).map(String::as_str)
     }
 
     /// A column, as text; empty where the run has none.
@@ -144,6 +151,39 @@ pub fn csv(columns: &[String], runs: &[Facts]) -> Result<Vec<u8>> {
         writer.write_record(columns.iter().map(|column| run.cell(column)))?;
     }
     writer.into_inner().context("cannot finish a table")
+}
+
+/// The curves of runs as one table: a row for each row of their `metrics.csv`, with the run's settings before it.
+///
+/// # Errors
+/// A run's files cannot be read, or are not as they were written; or whatever `write` answers.
+pub fn write_curves(runs: &[(&Path, Facts)], mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut measured = IndexSet::new();
+    for (folder, _) in runs {
+        measured.extend(record::read_metrics(folder)?.1.names().to_vec());
+    }
+    let settings = runs.iter().flat_map(|(_, run)| run.settings());
+    // A setting gives way to what was measured.
+    let settings: IndexSet<&str> = settings.filter(|name| !measured.contains(*name)).collect();
+    write(&line(settings.iter().map(|name| name.to_string()).chain(measured.iter().cloned()))?)?;
+    for (folder, run) in runs {
+        let (_, metrics) = record::read_metrics(folder)?;
+        let columns: Vec<Option<&[f64]>> = measured.iter().map(|name| metrics.column(name)).collect();
+        let rows = columns.iter().flatten().next().map_or(0, |column| column.len());
+        for row in 0..rows {
+            let value = |column: &Option<&[f64]>| column.map(|column| column[row]).filter(|value| !value.is_nan());
+            let cells = columns.iter().map(|column| value(column).map_or(String::new(), |value| value.to_string()));
+            write(&line(settings.iter().map(|name| run.cell(name)).chain(cells))?)?;
+        }
+    }
+    Ok(())
+}
+
+/// One row of CSV.
+fn line(cells: impl Iterator<Item = String>) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(vec![]);
+    writer.write_record(cells.map(String::into_bytes))?;
+    writer.into_inner().context("cannot finish a row")
 }
 
 /// A list of objects, one for each run, as JSON.

@@ -8,6 +8,7 @@ mod config;
 #[cfg(feature = "torch")]
 mod crosscheck;
 mod doctor;
+mod export;
 mod figures;
 mod losses;
 mod man;
@@ -20,6 +21,7 @@ mod query;
 mod report;
 mod results;
 mod run;
+mod schema;
 #[cfg(feature = "torch")]
 mod slice;
 mod slurm;
@@ -82,9 +84,11 @@ enum Command {
     Config(config::Args),
     Methods(methods::Args),
     Losses(losses::Args),
+    Schema(schema::Args),
     Plot(plot::Args),
     Query(query::Args),
     Results(results::Args),
+    Export(export::Args),
     Slice(slice::Args),
     Theory(theory::Args),
     Status(status::Args),
@@ -133,9 +137,11 @@ fn execute(command: Command) -> Result<()> {
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),
         Command::Losses(args) => args.execute(),
+        Command::Schema(args) => args.execute(),
         Command::Plot(args) => args.execute(),
         Command::Query(args) => args.execute(),
         Command::Results(args) => args.execute(),
+        Command::Export(args) => args.execute(),
         Command::Slice(args) => args.execute(),
         Command::Theory(args) => args.execute(),
         Command::Status(args) => args.execute(),

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
@@ -10,6 +10,7 @@ use crate::{
     input_error,
     metrics::{COLUMNS, Finding},
     output::{self, say},
+    query::{self, Facts},
     record::{self, State},
     runner::human_seconds,
     spec::unknown,
@@ -23,6 +24,7 @@ Examples:
   landscape results list fig2
   landscape results outcomes fig2           # what was found: nothing, the span, all atoms but some, all
   landscape results columns                 # what the numbers mean
+  landscape results table fig2 > fig2.csv   # one row for each run; --curves: one for each measured epoch
   landscape results prune                   # says what it would remove
   landscape results prune --broken --yes")]
 pub struct Args {
@@ -51,6 +53,15 @@ enum What {
         /// Run by run, instead of curve by curve
         #[arg(long)]
         runs: bool,
+    },
+    /// Write CSV for pandas, a row for each run: its settings by their path (train.lr) and what was measured last
+    Table {
+        #[command(flatten)]
+        folder: Folder,
+
+        /// A row for each row of metrics.csv, with the run's settings
+        #[arg(long)]
+        curves: bool,
     },
     /// List the columns of metrics.csv, and those that are worked out from them: what they are, how to read them
     Columns,
@@ -92,6 +103,7 @@ impl Args {
             What::List { folder, json: false } => list(&folder),
             What::Outcomes { folder, runs: true } => outcomes(&folder),
             What::Outcomes { folder, runs: false } => tally(&folder),
+            What::Table { folder, curves } => table(&folder, curves),
             What::Columns => columns(),
             What::Prune { folder, checkpoints, broken, yes } => prune(&folder, checkpoints, broken, yes),
         }
@@ -268,6 +280,21 @@ fn tally(folder: &Folder) -> Result<()> {
         ]);
     }
     print(&table)
+}
+
+fn table(folder: &Folder, curves: bool) -> Result<()> {
+    let mut runs = Vec::new();
+    for experiment in folder.experiments()? {
+        let place = folder.results.join(&experiment);
+        runs.extend(record::recorded(&folder.results, &experiment)?.into_iter().map(|run| place.join(run)));
+    }
+    let facts: Vec<Facts> = runs.iter().map(|run| Facts::read(run)).collect::<Result<_>>()?;
+    let write = |bytes: &[u8]| output::with(|| std::io::stdout().write_all(bytes));
+    if curves {
+        let runs: Vec<_> = runs.iter().map(PathBuf::as_path).zip(facts).collect();
+        return query::write_curves(&runs, write);
+    }
+    write(&query::csv(&query::columns(&facts), &facts)?)
 }
 
 fn columns() -> Result<()> {

@@ -36,7 +36,7 @@ pub use summary::Summary;
 pub use table::Table;
 pub use torch_save::read_torch_state;
 pub use verify::faults;
-pub use weights::{read_state, write_state};
+pub use weights::{StoredTensor, read_state, serialize, stored, write_state};
 pub use workspace::{Entry, FailureNote, Workspace, now, remove};
 pub use write::{Finished, write_run, write_runs};
 

@@ -53,6 +53,11 @@ impl Metrics {
         self
     }
 
+    /// The names of the columns.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// One column.
     pub fn column(&self, name: &str) -> Option<&[f64]> {
         let at = self.names.iter().position(|column| column == name)?;

@@ -8,6 +8,7 @@ use std::ops::Deref;
 
 use indexmap::IndexMap;
 use ndarray::ArrayD;
+use serde::Serialize;
 
 use super::{BatchNorm, Bias, Family, ModelSpec, Part, Predictor, Projector, Turn};
 
@@ -187,6 +188,69 @@ fn constant_bias_name(site: Site) -> &'static str {
     }
 }
 
+/// The authors' names of a layer's linear map and batch norm, in a network of so many layers.
+fn names(family: Family, layers: usize, site: Site) -> (&'static str, &'static str) {
+    let two_layers = layers == 2;
+    match (site.part, family, site.depth) {
+        (Part::Encoder, Family::NonContrastive, 0) => ("Wo", "bno"),
+        (Part::Encoder, Family::NonContrastive, _) => ("Wo_1", "bno_1"),
+        (Part::Encoder, Family::Contrastive, 0) => ("Wo", "bn1"),
+        (Part::Encoder, Family::Contrastive, _) => ("Wo_1", "bn2"),
+        (Part::Encoder, Family::SimSiam, 0) => ("Wo", "norm1"),
+        (Part::Encoder, Family::SimSiam, _) => ("Wo_1", "norm2"),
+        (Part::Target, _, 0) => ("Wt", "bnt"),
+        (Part::Target, _, _) => ("Wt_1", "bnt_1"),
+        // SimCLR-orig calls its projector Wp.
+        (Part::Projector, Family::Contrastive, _) => ("Wp", "bn_p"),
+        (Part::Projector, _, _) => ("Wproj", if two_layers { "norm3" } else { "norm2" }),
+        (Part::Predictor, _, _) => ("Wp", ""),
+    }
+}
+
+/// What the names of a layer's parameters begin with: `Wo` of `Wo.weight` and `Wo.bias`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerNames {
+    /// The part of the network that it belongs to.
+    pub part: Part,
+    /// Layers of the part before it.
+    pub depth: usize,
+    /// Of the linear map.
+    pub linear: &'static str,
+    /// Of the batch norm, where the layer can have one.
+    pub norm: Option<&'static str>,
+    /// The whole name of a bias that is a constant of the model, where the layer can have one.
+    pub constant_bias: Option<&'static str>,
+}
+
+/// The names of every layer that a family can have with encoders of so many layers.
+pub fn layer_names(family: Family, layers: usize) -> Vec<LayerNames> {
+    let encoders: &[Part] = match family {
+        Family::NonContrastive => &[Part::Encoder, Part::Target],
+        Family::Contrastive | Family::SimSiam => &[Part::Encoder],
+    };
+    // The contrastive family's head before the loss is a projector, under a predictor's name.
+    let heads: &[Part] = match family {
+        Family::NonContrastive => &[Part::Predictor],
+        Family::Contrastive => &[Part::Projector],
+        Family::SimSiam => &[Part::Projector, Part::Predictor],
+    };
+    let encoders = encoders.iter().flat_map(|&part| (0..layers).map(move |depth| Site { part, depth }));
+    let sites = encoders.chain(heads.iter().map(|&part| Site::first(part)));
+    sites
+        .map(|site| {
+            let (linear, norm) = names(family, layers, site);
+            let in_encoder = matches!(site.part, Part::Encoder | Part::Target);
+            LayerNames {
+                part: site.part,
+                depth: site.depth,
+                linear,
+                norm: (!norm.is_empty()).then_some(norm),
+                constant_bias: in_encoder.then(|| constant_bias_name(site)),
+            }
+        })
+        .collect()
+}
+
 /// The layout under construction.
 struct Table<'a> {
     model: &'a ModelSpec,
@@ -195,23 +259,8 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The authors' names of a layer's linear map and batch norm.
     fn names(&self, site: Site) -> (&'static str, &'static str) {
-        let two_layers = self.model.layers == 2;
-        match (site.part, self.model.family, site.depth) {
-            (Part::Encoder, Family::NonContrastive, 0) => ("Wo", "bno"),
-            (Part::Encoder, Family::NonContrastive, _) => ("Wo_1", "bno_1"),
-            (Part::Encoder, Family::Contrastive, 0) => ("Wo", "bn1"),
-            (Part::Encoder, Family::Contrastive, _) => ("Wo_1", "bn2"),
-            (Part::Encoder, Family::SimSiam, 0) => ("Wo", "norm1"),
-            (Part::Encoder, Family::SimSiam, _) => ("Wo_1", "norm2"),
-            (Part::Target, _, 0) => ("Wt", "bnt"),
-            (Part::Target, _, _) => ("Wt_1", "bnt_1"),
-            // SimCLR-orig calls its projector Wp.
-            (Part::Projector, Family::Contrastive, _) => ("Wp", "bn_p"),
-            (Part::Projector, _, _) => ("Wproj", if two_layers { "norm3" } else { "norm2" }),
-            (Part::Predictor, _, _) => ("Wp", ""),
-        }
+        names(self.model.family, self.model.layers, site)
     }
 
     fn push(&mut self, name: String, shape: Vec<usize>, site: Site, kind: Kind) {

@@ -16,6 +16,7 @@ mod cli;
 mod cluster;
 mod data;
 mod determinism;
+mod export;
 mod fuzz_authors;
 mod fuzz_records;
 mod fuzz_settings;
@@ -27,6 +28,7 @@ mod library;
 mod losses;
 mod outcomes;
 mod output;
+mod python;
 mod query;
 mod readings;
 mod report;
@@ -43,8 +45,6 @@ mod fake_cuda;
 mod faults;
 #[cfg(feature = "torch")]
 mod gpu;
-#[cfg(feature = "torch")]
-mod load_weights;
 #[cfg(feature = "torch")]
 mod replay;
 #[cfg(feature = "torch")]

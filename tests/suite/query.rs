@@ -59,6 +59,27 @@ fn csv_has_a_column_for_every_setting_and_result() {
         .stdout("label     train.lr\nNT-Xent      0.025\nSpectral     0.025\n2 runs\n");
 }
 
+#[test]
+fn one_file_holds_the_runs_or_their_curves() {
+    let bench = trained();
+    let table = |flags: &[&str]| -> Vec<std::collections::BTreeMap<String, String>> {
+        let output = bench.landscape(&[&["results", "table"], flags].concat()).success();
+        csv::Reader::from_reader(&output.get_output().stdout[..]).deserialize().map(Result::unwrap).collect()
+    };
+    let runs = table(&["tiny"]);
+    assert_eq!(runs.len(), 6);
+    let curves = table(&["--curves"]);
+    assert_eq!(curves.len(), 6 * 4); // the start and three epochs
+    for run in &runs {
+        let rows: Vec<_> = curves.iter().filter(|row| row["run"] == run["run"]).collect();
+        assert_eq!(rows.iter().map(|row| row["epoch"].as_str()).collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+        assert!(rows.iter().all(|row| row["train.lr"] == "0.025" && row["loss.kind"] == run["loss.kind"]));
+        assert_eq!((&rows[3]["loss"], &rows[3]["min_cosine"]), (&run["end.loss"], &run["min_cosine"]));
+        assert_eq!(rows[0]["loss"], "");
+    }
+    bench.landscape(&["results", "table", "tini"]).code(2).stderr(predicate::str::contains("did you mean `tiny`?"));
+}
+
 /// A result at the end has a name of its own, also where no setting has the same.
 #[test]
 fn every_format_knows_the_names_of_the_end() {
