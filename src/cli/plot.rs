@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::Subcommand;
+use clap::{Subcommand, builder::PossibleValuesParser};
 
 use super::options::{Settings, one_of, pair};
 use crate::{
-    figures::{self, Drawing, Drawn},
+    figures::{self, Axes, Drawing, Drawn, Interval},
+    metrics,
     output::say,
     plots::Band,
 };
@@ -58,6 +59,26 @@ pub struct Look {
     #[arg(long)]
     svg: bool,
 
+    /// Columns of metrics.csv to draw, one panel each, in place of the experiments' panels
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', value_parser = PossibleValuesParser::new(metrics::column_keys()), hide_possible_values = true)]
+    panels: Vec<String>,
+
+    /// Epochs on a logarithmic axis
+    #[arg(long)]
+    log_x: bool,
+
+    /// Values on a logarithmic axis
+    #[arg(long)]
+    log_y: bool,
+
+    /// Epochs to show, such as 0..500
+    #[arg(long, value_name = "FROM..TO", allow_hyphen_values = true)]
+    x_range: Option<Interval>,
+
+    /// Values to show, such as 0.5..1; the same in every panel
+    #[arg(long, value_name = "FROM..TO", allow_hyphen_values = true)]
+    y_range: Option<Interval>,
+
     /// Folder of pictures
     #[arg(long, value_name = "DIR", default_value = "plots")]
     plots: PathBuf,
@@ -66,15 +87,22 @@ pub struct Look {
 impl Look {
     /// These flags, for another command line.
     pub fn flags(&self) -> Vec<String> {
-        let Self { band, svg, plots } = self;
+        let Self { band, svg, plots, .. } = self;
         let mut flags = [pair("--band", band), pair("--plots", plots.display())].concat();
         flags.extend(svg.then(|| "--svg".into()));
+        flags.extend(self.axes().flags());
         flags
+    }
+
+    fn axes(&self) -> Axes {
+        let Self { panels, log_x, log_y, x_range, y_range, .. } = self;
+        Axes { panels: panels.clone(), log_x: *log_x, log_y: *log_y, x_range: *x_range, y_range: *y_range }
     }
 
     pub fn drawing(self, settings: &Settings) -> Drawing {
         Drawing {
             results: settings.results.clone(),
+            axes: self.axes(),
             plots: self.plots,
             band: self.band,
             svg: self.svg,

@@ -96,6 +96,13 @@ pub fn train(runs: &[PlannedRun], options: &Options, recorded: usize) -> Result<
             outcome.elsewhere
         ));
     }
+    if outcome.adopted > 0 {
+        tell(format_args!(
+            "{} of the recorded runs were taken over from other experiments with the same settings (`taken_from` in their \
+             summary.json)",
+            outcome.adopted
+        ));
+    }
     if outcome.by_other_code > 0 {
         tell(format_args!("{}", kept_from_other_code(outcome.by_other_code)));
     }

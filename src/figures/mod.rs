@@ -4,12 +4,14 @@
 
 mod curves;
 mod fit;
+mod look;
 mod outcomes;
 mod sweeps;
 mod table;
 mod weights;
 
 pub use fit::{Fit, fit_figure, fits};
+pub use look::{Axes, Interval};
 pub use outcomes::{Outcome, outcome};
 pub use sweeps::{Effect, distribution_figure, effects, effects_figure, map_figure};
 pub use table::{Cell, Table};
@@ -42,6 +44,8 @@ pub struct Drawing {
     /// What the command line changes in the experiments, `train.lr=0.05`. Such pictures state the change, and have
     /// names of their own so as not to replace the experiment's.
     pub changes: Vec<String>,
+    /// Which panels of curves, and what their axes show. Pictures with axes of their own have names of their own.
+    pub axes: Axes,
 }
 
 /// The outcome of drawing several experiments.
@@ -56,6 +60,8 @@ pub struct Drawn {
 /// Runs of one setting: they differ in the seed only.
 struct Series {
     label: String,
+    /// What it is called in pictures.
+    legend: String,
     style: LineStyle,
     runs: Vec<Metrics>,
 }
@@ -83,14 +89,15 @@ impl Drawing {
     /// Draws the experiment's figures and tables from its recorded runs, and names the files written.
     pub fn draw(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
         let mut files = self.draw_sweep(experiment, runs)?;
-        if experiment.panels.is_empty() && experiment.table.is_none() {
+        let panels = if self.axes.panels.is_empty() { &experiment.panels } else { &self.axes.panels };
+        if panels.is_empty() && experiment.table.is_none() {
             return Ok(files);
         }
-        let series = self.read(runs)?;
+        let series = self.read(experiment, runs)?;
         let watermark = self.watermark(runs);
-        if !experiment.panels.is_empty() {
-            let name = self.changed_name(&experiment.name);
-            files.extend(self.draw_curves(&name, &experiment.title, &experiment.panels, runs, &series)?);
+        if !panels.is_empty() {
+            let name = self.name_of_curves(&experiment.name);
+            files.extend(self.draw_curves(&name, &experiment.title, panels, runs, &series)?);
         }
         if let Some(spec) = &experiment.table {
             let notes: Vec<String> = watermark.into_iter().chain(self.changes_text()).collect();
@@ -153,15 +160,18 @@ impl Drawing {
         let (mut series, mut all) = (Vec::new(), Vec::new());
         for (place, (experiment, runs)) in plans.iter().enumerate() {
             let of = |series: Series| Series {
-                label: format!("{}: {}", experiment.name, series.label),
+                legend: format!("{}: {}", experiment.name, series.legend),
                 style: LineStyle::dashed(series.style.color, place),
                 ..series
             };
-            series.extend(self.read(runs)?.into_iter().map(of));
+            series.extend(self.read(experiment, runs)?.into_iter().map(of));
             all.extend_from_slice(runs);
         }
         let names: Vec<&str> = plans.iter().map(|(experiment, _)| experiment.name.as_str()).collect();
-        let panels = plans.first().map(|(experiment, _)| experiment.panels.clone()).unwrap_or_default();
+        let panels = match (&self.axes.panels[..], plans.first()) {
+            ([], Some((experiment, _))) => experiment.panels.clone(),
+            (panels, _) => panels.to_vec(),
+        };
         self.draw_curves(name, &names.join(" and "), &panels, &all, &series)
     }
 
@@ -181,7 +191,7 @@ impl Drawing {
             let path = self.picture(&format!("{name}{suffix}"));
             let subtitle = self.with_changes(&settings(runs));
             let (chance, watermark) = (chance_of(runs), self.watermark(runs));
-            let figure = curves::figure(title, &subtitle, columns, series, self.band, chance, watermark)?;
+            let figure = curves::figure(title, &subtitle, columns, series, (self.band, &self.axes), chance, watermark)?;
             figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
         }
@@ -189,7 +199,7 @@ impl Drawing {
     }
 
     /// The recorded metrics of the runs, by label, in the order of the plan.
-    fn read(&self, runs: &[PlannedRun]) -> Result<Vec<Series>> {
+    fn read(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<Series>> {
         let mut series: Vec<Series> = Vec::new();
         let arms = runs.iter().map(|run| run.arm + 1).max().unwrap_or(1);
         for run in runs {
@@ -202,8 +212,9 @@ impl Drawing {
             match series.iter_mut().find(|series| series.label == run.label) {
                 Some(series) => series.runs.push(metrics),
                 None => {
-                    let style = style(run, arms);
-                    series.push(Series { label: run.label.clone(), style, runs: vec![metrics] });
+                    let style = style(experiment, run, arms);
+                    let legend = look::legend(experiment, run);
+                    series.push(Series { label: run.label.clone(), legend, style, runs: vec![metrics] });
                 }
             }
         }
@@ -221,20 +232,12 @@ impl Drawing {
 
     /// `fig2-train.lr-0.05`: the name of an experiment's picture, with what the command line changes.
     fn changed_name(&self, name: &str) -> String {
-        // Room for an ending and a suffix within the 255 bytes that file systems give a name.
-        const LONGEST: usize = 160;
-        if self.changes.is_empty() {
-            return name.into();
-        }
-        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-        let changes = self.changes.join("-");
-        let parts: String = changes.chars().map(plain).collect();
-        let slug = parts.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
-        if slug.len() <= LONGEST {
-            return format!("{name}-{slug}");
-        }
-        let hash = digest(&[changes.as_bytes()]);
-        format!("{name}-{}-{}", &slug[..LONGEST - 11], &hash[..10])
+        with_slug(name, &self.changes)
+    }
+
+    /// `fig2-log-y`: the same for curves, whose axes the command line may change too.
+    fn name_of_curves(&self, name: &str) -> String {
+        with_slug(name, &[self.changes.clone(), self.axes.flags()].concat())
     }
 
     fn changes_text(&self) -> Option<String> {
@@ -252,11 +255,33 @@ impl Drawing {
     }
 }
 
-/// With several arms, a colour for each arm and a dash for each point of the grid; else a colour for each point.
-fn style(run: &PlannedRun, arms: usize) -> LineStyle {
-    match arms {
-        1 => LineStyle::new(run.point, Dash::Solid),
-        _ => LineStyle::dashed(run.arm, run.point),
+/// A picture's name with what is changed, in letters, digits, dots and dashes.
+fn with_slug(name: &str, changes: &[String]) -> String {
+    // Room for an ending and a suffix within the 255 bytes that file systems give a name.
+    const LONGEST: usize = 160;
+    if changes.is_empty() {
+        return name.into();
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let changes = changes.join("-");
+    let parts: String = changes.chars().map(plain).collect();
+    let slug = parts.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    if slug.len() <= LONGEST {
+        return format!("{name}-{slug}");
+    }
+    let hash = digest(&[changes.as_bytes()]);
+    format!("{name}-{}-{}", &slug[..LONGEST - 11], &hash[..10])
+}
+
+/// With several arms, a colour for each arm and a dash for each point of the grid; else a colour for each point. A colour
+/// that the file gives an arm comes first.
+fn style(experiment: &Experiment, run: &PlannedRun, arms: usize) -> LineStyle {
+    let arm = experiment.arms.get_index(run.arm).map(|(name, _)| name.as_str()).unwrap_or_default();
+    let asked = experiment.look.get(arm).and_then(|look| look.color);
+    match (arms, asked) {
+        (_, Some(color)) => LineStyle::dashed(color as usize, run.point),
+        (1, None) => LineStyle::new(run.point, Dash::Solid),
+        (_, None) => LineStyle::dashed(run.arm, run.point),
     }
 }
 

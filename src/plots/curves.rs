@@ -66,6 +66,8 @@ pub struct Panel {
     pub x_label: String,
     /// Text beside the y axis.
     pub y_label: String,
+    /// Positions the x axis shows; those of the curves if there is none.
+    pub x_range: Option<(f64, f64)>,
     /// Values the y axis shows; those of the curves and their bands if there is none. Curves are cut at its ends.
     pub y_range: Option<(f64, f64)>,
     /// Spacing of the x axis.
@@ -107,6 +109,7 @@ impl PanelCell<'_> {
         let Some((x_low, x_high)) = x.0 else { bail!("no curve has a position the x axis can show") };
         let Some((y_low, y_high)) = y.0 else { bail!("no curve has a value the y axis can show") };
         // Epochs fill the whole width; only a single one needs a margin.
+        let (x_low, x_high) = panel.x_range.unwrap_or((x_low, x_high));
         let (x_low, x_high) = if x_low < x_high { (x_low, x_high) } else { panel.x_scale.padded(x_low, x_high) };
         let (y_low, y_high) = match panel.y_range {
             Some((low, high)) => {

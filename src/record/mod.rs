@@ -4,6 +4,7 @@
 //! are plain: pandas, safetensors and any YAML reader open them without us. Runs that are not finished lie in the
 //! experiment's [`Workspace`], where a process [claims](Claims) each run that it trains and saves a [`Checkpoint`] of it.
 
+mod adopt;
 mod archive;
 mod checkpoint;
 mod claim;
@@ -23,6 +24,7 @@ mod weights;
 mod workspace;
 mod write;
 
+pub use adopt::adopt;
 pub use archive::{Archive, ExperimentRecord, RecordedRun};
 pub use checkpoint::{Checkpoint, Progress, digest, state_digest};
 pub use claim::{Claim, Claims, is_claimed, is_locked, open_lock};

@@ -35,6 +35,9 @@ pub struct Summary {
     /// Hash of the parameters that it was told to start from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
+    /// The run of another experiment, `fig2/<run>`, whose record this is a copy of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
     /// Hashes of the other files.
     #[serde(default)]
     pub sha256: IndexMap<String, String>,
@@ -120,6 +123,7 @@ mod tests {
             runs_in_cohort: 1,
             resumed: 0,
             start: None,
+            taken_from: None,
             sha256: IndexMap::from([("metrics.csv".into(), digest(&[b"text"]))]),
             provenance: Provenance::here("fused", crate::Device::Cpu),
             earlier: vec![],

@@ -125,6 +125,7 @@ fn files(run: &PlannedRun, finished: &Finished) -> Result<Vec<(&'static str, Vec
         runs_in_cohort: finished.runs_in_cohort,
         resumed: finished.resumed,
         start: run.start.as_deref().map(state_digest),
+        taken_from: None,
         sha256: files.iter().map(|(name, content)| (name.to_string(), digest(&[content]))).collect(),
         provenance: finished.provenance.clone(),
         earlier: finished.earlier.clone(),

@@ -20,7 +20,7 @@ use crate::{
     Device,
     engine::{Engine, Member},
     logs::Logging,
-    record::{self, FailureNote, Workspace},
+    record::{self, FailureNote, Provenance, Workspace},
     spec::PlannedRun,
 };
 
@@ -81,7 +81,9 @@ pub struct Outcome {
     pub mixed: usize,
     /// Runs found recorded.
     pub kept: usize,
-    /// Of them, those made by other sources of this program.
+    /// Of them, those taken over from other experiments with the same settings.
+    pub adopted: usize,
+    /// Of those found recorded, those made by other sources of this program.
     pub by_other_code: usize,
     /// Runs that another process recorded in the meantime.
     pub elsewhere: usize,
@@ -135,6 +137,14 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     experiments.iter().try_for_each(|experiment| Workspace::of(&options.results, experiment).settle())?;
     let mut seen = HashSet::new();
     let runs: Vec<_> = runs.iter().filter(|run| seen.insert((&run.experiment, &run.id))).collect();
+    let wanted = |made: &Provenance| {
+        (options.engine == EngineChoice::Auto || made.engine == options.engine.to_string())
+            && asked.is_none_or(|device| made.device == device.to_string())
+    };
+    let adopted = match options.force {
+        true => 0,
+        false => record::adopt(&options.results, runs.iter().copied(), wanted)?,
+    };
     let is_todo = |run: &PlannedRun| options.force || !record::is_recorded(&options.results, run);
     let device = asked.map_or_else(|| auto::faster(&runs, is_todo, options), Ok)?;
     let workers = if device.is_cuda() { 1 } else { options.jobs.max(1) };
@@ -142,7 +152,7 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     let todo = groups.iter().map(|group| group.runs.len()).sum::<usize>();
     let kept: Vec<&PlannedRun> = runs.iter().copied().filter(|run| !is_todo(run)).collect();
     let by_other_code = record::made_by_other_code(&options.results, kept.iter().copied());
-    let outcome = Outcome { kept: kept.len(), by_other_code, ..Outcome::default() };
+    let outcome = Outcome { kept: kept.len(), adopted, by_other_code, ..Outcome::default() };
     let work = groups.iter().map(cohorts::Group::work).sum();
     let progress = Progress::new(options.progress, todo, outcome.kept, work);
     if todo == 0 {

@@ -68,6 +68,9 @@ pub struct Experiment {
     /// Columns of `metrics.csv`, one panel of curves each; no curves are drawn if there are none.
     #[serde(default = "main_panels")]
     pub panels: Vec<String>,
+    /// How arms are called and coloured in pictures of curves.
+    #[serde(default)]
+    pub look: IndexMap<String, ArmLook>,
     /// Final values over two of the grid's paths.
     #[serde(default)]
     pub map: Option<MapSpec>,
@@ -80,6 +83,36 @@ pub struct Experiment {
     /// Which value of one of the grid's paths comes nearest to another experiment's published table.
     #[serde(default)]
     pub fit: Option<FitSpec>,
+}
+
+/// An arm in pictures of curves.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmLook {
+    /// Its text in legends, in place of its name.
+    pub label: Option<String>,
+    /// Its colour, in place of the one of its place.
+    pub color: Option<Ink>,
+}
+
+/// The colours of curves, in the order in which arms take them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ink {
+    /// `#0072b2`
+    Blue,
+    /// `#d55e00`
+    Vermilion,
+    /// `#009e73`
+    Green,
+    /// `#cc79a7`
+    Pink,
+    /// `#e69f00`
+    Orange,
+    /// `#56b4e9`
+    Sky,
+    /// `#1a1a1a`
+    Black,
 }
 
 /// A table of final values: a row for each arm and grid point.
@@ -270,6 +303,12 @@ impl Experiment {
                 let fault = unknown("column", column, metrics::column_keys());
                 return Err(Fault::new(&key, format!("{key}: {fault}")));
             }
+        }
+        let arms: Vec<&str> = self.arms.keys().map(String::as_str).collect();
+        let strange = self.look.keys().find(|arm| !arms.contains(&arm.as_str()));
+        // A variant may have fewer arms than the experiment whose looks it takes over.
+        if let (Some(arm), None) = (strange, &self.extends) {
+            return Err(Fault::new(&format!("look.{arm}"), format!("look: {}", unknown("arm", arm, &arms))));
         }
         self.check_published()?;
         for (index, claim) in self.claims.iter().enumerate() {

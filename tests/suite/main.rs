@@ -9,6 +9,7 @@ mod reference;
 #[macro_use]
 mod workbench;
 
+mod adoption;
 mod alpha_cl;
 mod architecture;
 mod claims;
@@ -28,6 +29,7 @@ mod library;
 mod losses;
 mod outcomes;
 mod output;
+mod pictures;
 mod python;
 mod query;
 mod readings;
