@@ -27,6 +27,8 @@ PIP_ARGS ?=
 # how many random command lines to check.
 AUTHORS_REPO ?=
 SAMPLE ?= 42
+# More arguments for `make gpu-check`, such as --device cuda:1.
+GPU_CHECK ?=
 # Inputs for each reader that is fuzzed.
 FUZZ ?= 1000000
 
@@ -210,6 +212,29 @@ BENCH_FLAGS = --python .venv-bench/bin/python $(if $(AUTHORS_REPO),--authors-rep
 .PHONY: test-slurm
 test-slurm: build ## Send a sweep through a scratch Slurm, requeue it in the middle, compare (needs root; a minute)
 	@LANDSCAPE="$${CARGO_TARGET_DIR:-target}/release/landscape" bash scripts/slurm/test.sh
+
+.PHONY: ptx
+ptx: .venv-cuda/ready ## Compile the GPU kernels to PTX, after a change of src/fused/cuda/kernels (needs no GPU; seconds)
+	.venv-cuda/bin/python scripts/cuda/compile.py
+
+.PHONY: check-ptx
+check-ptx: .venv-cuda/ready ## Compile them again, compare with what is committed, and ask for registers and spills
+	.venv-cuda/bin/python scripts/cuda/compile.py --check
+
+.venv-cuda/ready:
+	@echo "== installing NVRTC and ptxas 12.4 into .venv-cuda (half a minute, 150 MB)"
+	$(PYTHON) -m venv .venv-cuda
+	.venv-cuda/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
+	  nvidia-cuda-nvrtc-cu12==12.4.127 nvidia-cuda-nvcc-cu12==12.4.131
+	@touch $@
+
+.PHONY: test-sanitizers
+test-sanitizers: setup ## Run the GPU kernels, compiled for the CPU, under ASan, UBSan and TSan (minutes)
+	LANDSCAPE_SANITIZE=1 cargo test --release --locked $(FEATURES) --test suite cuda_kernels::sanitizers -- --nocapture
+
+.PHONY: gpu-check
+gpu-check: build ## Check a GPU against the CPU and time it; writes gpu-check.md (minutes)
+	$(PYTHON) scripts/gpu_check.py --program "$${CARGO_TARGET_DIR:-target}/release/landscape" $(GPU_CHECK)
 
 .PHONY: lint
 lint: setup ## Check formatting, clippy and the documentation's links, with libtorch and without

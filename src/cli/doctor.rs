@@ -2,7 +2,7 @@ use anyhow::Result;
 #[cfg(feature = "torch")]
 use anyhow::bail;
 
-use crate::{device, output::say, runner};
+use crate::{device, fused, output::say, runner};
 
 /// Print versions, libtorch, devices, threads and fonts, and what to do about anything missing
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,10 @@ impl Args {
         for (number, gpu) in device::gpus().iter().enumerate() {
             let unusable = device::has_kernels(number).err().map(|reason| format!("; {reason}"));
             say!("cuda:{number}      {gpu}{}", unusable.unwrap_or_default())?;
+            match fused::cuda::runs_on(number) {
+                Ok(()) => say!("            the fused engine trains on it (never measured yet: `make gpu-check`)")?,
+                Err(reason) => say!("            the fused engine does not train on it: {reason}")?,
+            }
         }
         say!("fonts       embedded, none of the system's are needed")?;
         say!("all is well")

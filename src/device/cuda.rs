@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use super::driver::{CudaVersion, Driver, Gpu};
 
 /// The driver, or why there is none.
-fn driver() -> Result<&'static Driver, String> {
+pub(super) fn driver() -> Result<&'static Driver, String> {
     static DRIVER: LazyLock<Result<Driver, String>> = LazyLock::new(Driver::open);
     DRIVER.as_ref().map_err(Clone::clone)
 }
@@ -33,7 +33,8 @@ pub fn cuda_status() -> Result<usize, String> {
 
 #[cfg(not(feature = "torch"))]
 fn usable(_: &Driver) -> Result<usize, String> {
-    Err("this program was built without libtorch, which GPUs need; run `make build TORCH=full`".into())
+    Err("this program was built without libtorch (`make build TORCH=full`): on GPUs, the fused engine alone trains"
+        .into())
 }
 
 #[cfg(feature = "torch")]

@@ -58,7 +58,7 @@ impl fmt::Display for Gpu {
 /// The NVIDIA driver, through `libcuda.so.1`. Nothing asked here creates a context on a device.
 #[derive(Debug)]
 pub struct Driver {
-    library: Library,
+    pub(super) library: Library,
     pub version: CudaVersion,
 }
 
@@ -68,19 +68,21 @@ const CAPABILITY_MINOR: c_int = 76;
 
 /// A function of cuda.h that returns a `CUresult`.
 macro_rules! call {
-    ($library:expr, $name:literal ($($argument:expr => $kind:ty),*)) => {{
-        // SAFETY: the signature is cuda.h's, and every pointer is to a local that outlives the call.
+    ($library:expr, $name:literal ($($argument:expr => $kind:ty),* $(,)?)) => {{
+        // SAFETY: the signature is cuda.h's, and every pointer is to what outlives the call.
         let status = unsafe {
-            let function: Result<Symbol<unsafe extern "C" fn($($kind),*) -> c_int>, _> = $library.get(concat!($name, "\0"));
+            let function: Result<libloading::Symbol<unsafe extern "C" fn($($kind),*) -> std::ffi::c_int>, _> =
+                $library.get(concat!($name, "\0"));
             function.map(|function| function($($argument),*))
         };
         match status {
             Ok(0) => Ok(()),
-            Ok(status) => Err(explained($library, concat!($name), status)),
+            Ok(status) => Err($crate::device::driver::explained($library, $name, status)),
             Err(_) => Err(format!("libcuda.so.1 has no {}", $name)),
         }
     }};
 }
+pub(super) use call;
 
 impl Driver {
     /// The driver of this machine, ready to be asked.
@@ -107,13 +109,15 @@ impl Driver {
 
     /// The compute capability of a device, by its number.
     pub fn capability(&self, number: usize) -> Result<(u32, u32), String> {
-        let device = self.device(number)?;
-        let attribute = |attribute: c_int| {
-            let mut value: c_int = 0;
-            call!(&self.library, "cuDeviceGetAttribute"(&raw mut value => *mut c_int, attribute => c_int, device => c_int))?;
-            Ok::<_, String>(value.unsigned_abs())
-        };
+        let attribute = |attribute| self.attribute(number, attribute).map(c_int::unsigned_abs);
         Ok((attribute(CAPABILITY_MAJOR)?, attribute(CAPABILITY_MINOR)?))
+    }
+
+    /// An attribute of a device, by its number.
+    pub(super) fn attribute(&self, number: usize, attribute: c_int) -> Result<c_int, String> {
+        let (mut value, device): (c_int, c_int) = (0, self.device(number)?);
+        call!(&self.library, "cuDeviceGetAttribute"(&raw mut value => *mut c_int, attribute => c_int, device => c_int))?;
+        Ok(value)
     }
 
     /// What a device is, by its number.
@@ -132,7 +136,8 @@ impl Driver {
         Ok(Gpu { name, capability: format!("{major}.{minor}"), memory: memory as u64, driver, tf32: tf32().is_some() })
     }
 
-    fn device(&self, number: usize) -> Result<c_int, String> {
+    /// `CUdevice` of a number.
+    pub(super) fn device(&self, number: usize) -> Result<c_int, String> {
         let number = c_int::try_from(number).map_err(|_| format!("there is no device {number}"))?;
         let mut device: c_int = 0;
         call!(&self.library, "cuDeviceGet"(&raw mut device => *mut c_int, number => c_int))?;
@@ -141,7 +146,7 @@ impl Driver {
 }
 
 /// `cuInit failed with CUDA error 100 (no CUDA-capable device is detected)`
-fn explained(library: &Library, name: &str, status: c_int) -> String {
+pub(super) fn explained(library: &Library, name: &str, status: c_int) -> String {
     let mut text: *const c_char = std::ptr::null();
     // SAFETY: the signature is cuda.h's; the text is the driver's own and stays as long as the library is loaded.
     let text = unsafe {

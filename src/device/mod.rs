@@ -1,15 +1,17 @@
 //! Where a cohort is trained, and what can be known of a GPU.
 
+mod context;
 mod cuda;
 mod driver;
 mod tf32;
 
 use std::fmt;
 
+pub use context::{Buffer, Context, Kernel, Plain, copies, runs_kernels};
 #[cfg(feature = "torch")]
 pub use cuda::answers;
 pub use cuda::{cuda_status, gpu, gpus, has_kernels};
-pub use driver::Gpu;
+pub use driver::{CudaVersion, Gpu};
 pub use tf32::{forbid_tf32, tf32};
 
 /// Where a cohort is trained.
@@ -22,7 +24,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// Whether it is a GPU, which only the autograd engine trains on.
+    /// Whether it is a GPU.
     pub fn is_cuda(self) -> bool {
         matches!(self, Self::Cuda(_))
     }

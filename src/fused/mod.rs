@@ -3,7 +3,7 @@
 //! The networks here are so small (50 x 50) that a general tensor library spends most of a step on its own bookkeeping.
 //! A batch is kept feature-major (see [`Matrix`](crate::kernels::Matrix)): products are calls of the `gemm` crate,
 //! except those for the weights' gradients, and everything between two products is a loop over the contiguous samples
-//! of one neuron. A result depends only on the run itself.
+//! of one neuron. A result depends only on the run itself. [`cuda`] does the same on a GPU.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -20,6 +20,7 @@
 
 mod activation;
 mod constraints;
+pub mod cuda;
 mod engine;
 mod layer;
 mod network;
@@ -27,6 +28,7 @@ mod optimizer;
 mod parameters;
 mod views;
 
+pub use cuda::CudaEngine;
 pub use engine::FusedEngine;
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use crate::spec::{Memory, Optimizer, Turn, layout::StateDict};
 pub struct Descent {
     optimizer: Optimizer,
     /// Momentum, or Adam's average of the gradient; empty where the optimiser has none.
-    first: Vec<f32>,
+    pub(super) first: Vec<f32>,
     /// Adam's average of the squared gradient; empty likewise.
-    second: Vec<f32>,
+    pub(super) second: Vec<f32>,
     /// Steps that each parameter has taken.
     steps: Vec<u32>,
 }
@@ -61,6 +61,25 @@ impl Descent {
                     let moments = (&mut self.first[place.clone()], &mut self.second[place.clone()]);
                     rule.step(w, g, moments, 0.0);
                 }
+            }
+        }
+    }
+
+    /// Counts a step that is taken elsewhere, of every parameter that learns in this turn.
+    pub fn count(&mut self, parameters: &Parameters, turn: Turn) {
+        let learning =
+            parameters.places.iter().zip(&mut self.steps).filter(|((parameter, _), _)| parameter.learns(turn));
+        learning.for_each(|(_, steps)| *steps = steps.saturating_add(1));
+    }
+
+    /// What the number of steps of the parameter at a place makes of its next: Adam's `1 - beta^steps` of both moments,
+    /// or the number itself.
+    pub fn corrections(&self, place: usize) -> [f64; 2] {
+        let steps = f64::from(self.steps[place]);
+        match self.optimizer {
+            Optimizer::Sgd { .. } => [steps; 2],
+            Optimizer::Adam { beta1, beta2, .. } | Optimizer::Adamw { beta1, beta2, .. } => {
+                [beta1, beta2].map(|beta| 1.0 - beta.powf(steps))
             }
         }
     }

@@ -78,9 +78,14 @@ impl Parameters {
 
     /// Gradients of the parameters that learn in this turn.
     pub fn gradients(&self, turn: Turn) -> StateDict {
+        self.learning(turn, &self.gradients)
+    }
+
+    /// Of `numbers`, one for every value, those of the parameters that learn in this turn.
+    pub fn learning(&self, turn: Turn, numbers: &[f32]) -> StateDict {
         let learning = self.places.iter().filter(|(parameter, _)| parameter.learns(turn));
         let named = |(parameter, place): &(Parameter, Range<usize>)| {
-            (parameter.name.clone(), array(parameter, &self.gradients[place.clone()]))
+            (parameter.name.clone(), array(parameter, &numbers[place.clone()]))
         };
         learning.map(named).collect()
     }

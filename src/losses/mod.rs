@@ -169,6 +169,8 @@ losses! {
     AlignmentUniformity in alignment_uniformity: "partners are near, all samples far apart (alignment and uniformity)",
 }
 
+pub(crate) use negative_cosine::FLOOR as COSINE_FLOOR;
+
 fn check_penalty(weight_penalty: f64) -> Result<(), Fault> {
     ensure(weight_penalty.is_finite(), "weight_penalty", || "must be a number".into())
 }

@@ -12,7 +12,7 @@ use crate::kernels::Matrix;
 pub struct NegativeCosine {}
 
 /// Shorter representations are divided by this instead of their length.
-const FLOOR: f32 = 1e-8;
+pub const FLOOR: f32 = 1e-8;
 
 impl Loss for NegativeCosine {
     fn sides(&self) -> Sides {

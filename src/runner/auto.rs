@@ -11,9 +11,9 @@ use crate::{Device, spec::PlannedRun};
 /// not used, and why.
 pub fn faster(runs: &[&PlannedRun], is_todo: impl Fn(&PlannedRun) -> bool, options: &Options) -> Result<Device> {
     if options.engine == EngineChoice::Fused {
-        return Ok(Device::Cpu); // its kernels are the CPU's
+        return Ok(Device::Cpu); // its speed on a GPU has not been measured: ask for it
     }
-    let gpu = match device::usable(0) {
+    let gpu = match device::libtorch_uses(0) {
         Ok(()) => Device::Cuda(0),
         Err(reason) if crate::device::gpus().is_empty() => {
             log::debug!("no GPU: {reason}");

@@ -2,9 +2,11 @@ use std::{fmt, str::FromStr};
 
 use anyhow::Result;
 
+use super::EngineChoice;
 use crate::{
     Device,
     device::{self, cuda_status},
+    fused::cuda,
     input_error,
 };
 
@@ -47,13 +49,13 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device asked for; none where it is still to be chosen. Asking for a CUDA device that is not there is an
-    /// error, never a silent fall-back.
-    pub fn resolve(self) -> Result<Option<Device>> {
+    /// The device asked for; none where it is still to be chosen. Asking for a CUDA device that is not there, or that
+    /// the engine cannot use, is an error, never a silent fall-back.
+    pub fn resolve(self, engine: EngineChoice) -> Result<Option<Device>> {
         match self {
             Self::Auto => Ok(None),
             Self::Cpu => Ok(Some(Device::Cpu)),
-            Self::Cuda(number) => match usable(number) {
+            Self::Cuda(number) => match usable(number, engine) {
                 Ok(()) => Ok(Some(Device::Cuda(number))),
                 Err(reason) => Err(input_error!("--device cuda:{number}: {reason}{}", visible_devices())),
             },
@@ -61,8 +63,20 @@ impl DeviceChoice {
     }
 }
 
+/// Whether an engine of this choice computes on a CUDA device, or why none does.
+pub fn usable(number: usize, engine: EngineChoice) -> Result<(), String> {
+    match engine {
+        EngineChoice::Fused => cuda::runs_on(number),
+        EngineChoice::Autograd => libtorch_uses(number),
+        EngineChoice::Auto => {
+            let fused = cuda::runs_on(number);
+            if fused.is_ok() || cfg!(not(feature = "torch")) { fused } else { libtorch_uses(number) }
+        }
+    }
+}
+
 /// Whether libtorch computes on a CUDA device, or why it does not.
-pub fn usable(number: usize) -> Result<(), String> {
+pub fn libtorch_uses(number: usize) -> Result<(), String> {
     let devices = cuda_status()?;
     if number >= devices {
         return Err(format!("there are {devices} CUDA devices, numbered from 0"));

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use crate::{
     Device,
     engine::{Engine, Member},
-    fused::FusedEngine,
+    fused::{CudaEngine, FusedEngine, cuda},
     input_error,
     losses::Loss,
     spec::{Random, RunSpec},
@@ -14,7 +14,7 @@ use crate::{
 /// What computes the gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// The fused engine where it applies (single precision on the CPU), else autograd.
+    /// The fused engine where it applies, else autograd.
     Auto,
     /// libtorch's autograd, the reference.
     Autograd,
@@ -71,27 +71,55 @@ impl Chosen {
 }
 
 /// What the fused engine is for.
-const FUSED: &str = "the fused engine trains float32 on the CPU, with a loss that has a kernel and without idle parts of \
-                     the authors' models";
+const FUSED: &str = "the fused engine trains float32, with a loss that has a kernel and without idle parts of the \
+                     authors' models";
 
 const NEEDS_TORCH: &str = "a build with libtorch is needed: run `make build TORCH=lean`";
 
-impl EngineChoice {
-    /// The engine for a run on a device; asking for the fused one where it does not apply is an error.
-    pub fn choose(self, spec: &RunSpec, device: Device) -> Result<Chosen> {
-        let fused = device == Device::Cpu && FusedEngine::supports(spec);
-        if cfg!(not(feature = "torch")) {
-            if spec.random == Random::Authors {
-                return Err(input_error!("random: authors needs dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
-            }
-            if self == Self::Autograd || !fused {
-                return Err(input_error!("these runs need autograd ({FUSED}): {NEEDS_TORCH}"));
-            }
+/// Whether the fused engine trains a run on a device, or what keeps it from that.
+fn fused(spec: &RunSpec, device: Device) -> Result<(), String> {
+    match device {
+        Device::Cpu if FusedEngine::supports(spec) => Ok(()),
+        Device::Cpu => Err(FUSED.into()),
+        Device::Cuda(number) => {
+            cuda::covers(spec).map_err(|reason| format!("{FUSED}; {reason}"))?;
+            cuda::runs_on(number)
         }
-        match self {
-            Self::Auto | Self::Fused if fused => Ok(Chosen::Fused),
-            Self::Autograd | Self::Auto => Ok(Chosen::Autograd),
-            Self::Fused => Err(input_error!("--engine fused cannot train these runs ({FUSED}); use autograd")),
+    }
+}
+
+/// Whether libtorch trains on a device, or why not.
+fn autograd(device: Device) -> Result<(), String> {
+    match device {
+        Device::Cpu if cfg!(feature = "torch") => Ok(()),
+        Device::Cpu => Err(NEEDS_TORCH.into()),
+        Device::Cuda(number) => super::device::libtorch_uses(number),
+    }
+}
+
+impl EngineChoice {
+    /// The engine for a run on a device; asking for one where it does not apply is an error.
+    pub fn choose(self, spec: &RunSpec, device: Device) -> Result<Chosen> {
+        if cfg!(not(feature = "torch")) && spec.random == Random::Authors {
+            return Err(input_error!("random: authors needs dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
+        }
+        match (self, fused(spec, device)) {
+            (Self::Auto | Self::Fused, Ok(())) => Ok(Chosen::Fused),
+            (Self::Fused, Err(reason)) => {
+                let instead = match autograd(device) {
+                    Ok(()) => "use autograd".to_string(),
+                    Err(reason) => format!("and autograd cannot on {device}: {reason}"),
+                };
+                Err(input_error!("--engine fused cannot train these runs on {device} ({reason}); {instead}"))
+            }
+            (Self::Auto, Err(fused)) => match autograd(device) {
+                Ok(()) => Ok(Chosen::Autograd),
+                Err(reason) => Err(input_error!("these runs need autograd ({fused}): {reason}")),
+            },
+            (Self::Autograd, _) => match autograd(device) {
+                Ok(()) => Ok(Chosen::Autograd),
+                Err(reason) => Err(input_error!("these runs need autograd: {reason}")),
+            },
         }
     }
 }
@@ -99,6 +127,9 @@ impl EngineChoice {
 /// Builds the engine for the members of a cohort.
 pub fn build(chosen: Chosen, members: &[Member], device: Device) -> Result<Box<dyn Engine>> {
     ensure!(!members.is_empty(), "a cohort has at least one run");
+    if let (Chosen::Fused, Device::Cuda(number)) = (chosen, device) {
+        return Ok(Box::new(CudaEngine::new(members, number)?));
+    }
     build_with_loss(chosen, members, members[0].spec.loss.shared(), device)
 }
 
@@ -114,6 +145,9 @@ pub fn build_with_loss(
         Chosen::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::with_loss(members, loss, device)?)),
         #[cfg(not(feature = "torch"))]
         Chosen::Autograd => Err(input_error!("autograd on {device}: {NEEDS_TORCH}")),
-        Chosen::Fused => Ok(Box::new(FusedEngine::with_loss(members, loss)?)),
+        Chosen::Fused => {
+            ensure!(device == Device::Cpu, "the kernels for GPUs do not know a loss of one's own; use autograd");
+            Ok(Box::new(FusedEngine::with_loss(members, loss)?))
+        }
     }
 }

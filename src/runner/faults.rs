@@ -32,7 +32,7 @@ impl Sweep<'_> {
     /// Trains the halves of a cohort that could not be trained. A run that is already alone has failed, unless the
     /// device is to blame.
     pub fn separate<'a>(&self, engine: Chosen, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
-        if let Some(reason) = self.device_fault() {
+        if let Some(reason) = self.device_fault(engine) {
             log::info!("{} runs stop in the middle: {error:#}", runs.len());
             return self.lose_device(runs.len(), reason);
         }

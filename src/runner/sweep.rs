@@ -118,7 +118,7 @@ pub type Build<'a> = dyn Fn(Chosen, &[Member], Device) -> Result<Box<dyn Engine>
 /// train these runs.
 pub fn check(runs: &[PlannedRun], options: &Options) -> Result<()> {
     // Where the device is ours to choose, the CPU is among the choices.
-    let device = options.device.resolve()?.unwrap_or(Device::Cpu);
+    let device = options.device.resolve(options.engine)?.unwrap_or(Device::Cpu);
     runs.iter().try_for_each(|run| options.engine.choose(&run.spec, device).map(drop))
 }
 
@@ -132,7 +132,7 @@ pub fn run(runs: &[PlannedRun], options: &Options) -> Result<Outcome> {
 
 /// [`run`] with engines made by the caller.
 pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Result<Outcome> {
-    let asked = options.device.resolve()?;
+    let asked = options.device.resolve(options.engine)?;
     let experiments: IndexSet<&str> = runs.iter().map(|run| run.experiment.as_str()).collect();
     experiments.iter().try_for_each(|experiment| Workspace::of(&options.results, experiment).settle())?;
     let mut seen = HashSet::new();

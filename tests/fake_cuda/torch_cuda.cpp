@@ -50,7 +50,7 @@ struct Counts {
   ~Counts() {
     const char* path = std::getenv("FAKE_CUDA_REPORT");
     if (!path) return;
-    std::ofstream file(path);
+    std::ofstream file(path, std::ios::app);
     file << "launches " << launches << "\nblocking_copies " << blocking_copies << "\nqueued_copies " << queued_copies
          << "\npeak " << peak << "\ntf32 " << tf32 << "\n";
     for (const auto& [name, count] : by_operator) file << name << " " << count << "\n";

@@ -1,4 +1,4 @@
-//! The same runs on a CUDA device and on the CPU, and what becomes of a device that fails.
+//! The same runs by libtorch on a CUDA device and on the CPU, and what becomes of a device that fails.
 //!
 //! The first test needs a device and says so where there is none; the others bring a fake one.
 
@@ -155,9 +155,10 @@ arms:
 seeds: 1..32
 ";
 
-/// `landscape run tiny.yaml` on a fake device.
+/// `landscape run tiny.yaml` by libtorch on a fake device.
 fn run(workbench: &Workbench, more: &[&str], variables: &[(&str, &str)]) -> Option<Report> {
-    fake_cuda::run(workbench.command(&[&["run", "tiny.yaml", "--device", "cuda"], more].concat()), variables)
+    let command = ["run", "tiny.yaml", "--device", "cuda", "--engine", "autograd"];
+    fake_cuda::run(workbench.command(&[&command, more].concat()), variables)
 }
 
 /// Whatever memory there is, what fits is trained, what does not has failed, and the process ends by itself.
@@ -188,7 +189,8 @@ fn an_interrupted_sweep_goes_on_to_the_same_bytes() {
     let [straight, stopped] = [&long, &long].map(|text| Workbench::new(text));
     let Some(whole) = run(&straight, &[], &[]) else { return };
     assert_eq!(whole.code(), Some(0), "{}", whole.stderr);
-    let mut command = stopped.command(&["run", "tiny.yaml", "--device", "cuda", "--checkpoint-every", "0.01"]);
+    let arguments = ["run", "tiny.yaml", "--device", "cuda", "--engine", "autograd", "--checkpoint-every", "0.01"];
+    let mut command = stopped.command(&arguments);
     fake_cuda::equip(&mut command).unwrap();
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     while !stopped.unfinished().iter().any(|name| name.ends_with(".checkpoint")) {

@@ -15,9 +15,11 @@ mod architecture;
 mod claims;
 mod cli;
 mod cluster;
+mod cuda_kernels;
 mod data;
 mod determinism;
 mod export;
+mod fake_cuda;
 mod fuzz_authors;
 mod fuzz_records;
 mod fuzz_settings;
@@ -41,8 +43,6 @@ mod theory;
 mod authors;
 #[cfg(feature = "torch")]
 mod engines;
-#[cfg(feature = "torch")]
-mod fake_cuda;
 #[cfg(feature = "torch")]
 mod faults;
 #[cfg(feature = "torch")]

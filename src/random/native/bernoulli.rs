@@ -46,6 +46,11 @@ impl Bernoulli {
         self.numerator as f64 / (1u64 << Self::DIGITS) as f64
     }
 
+    /// The probability times 2^32.
+    pub fn numerator(self) -> u64 {
+        self.numerator
+    }
+
     /// The digits to fold, lowest first: none for the constants 0 and 1, otherwise those from the lowest set one up.
     ///
     /// Word `c` of the bits folds the key's words `c * digits().len()` and following, one for each digit.
