@@ -134,7 +134,7 @@ fn a_flag_takes_the_place_of_an_axis() {
     let says = "--set data.latents.sparsity=0.15 replaces the grid's sp 0.1, 0.2, 0.3";
     workbench.landscape(&set).success().stderr(contains(says).and(contains("2 runs trained")));
     let svg = fs::read_to_string(workbench.path("plots/tiny-data.latents.sparsity-0.15.svg")).unwrap();
-    assert!(svg.contains("NCL, sp 0.15") && !svg.contains("sp 0.2"));
+    assert!(svg.contains("NCL, sparsity 0.15") && !svg.contains("sparsity 0.2"));
     workbench.landscape(&["run", "tiny.yaml", "--set", "seed=3"]).code(2).stderr(contains("--seeds 3"));
 }
 

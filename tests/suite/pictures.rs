@@ -25,8 +25,8 @@ fn arms_are_called_and_coloured_as_the_file_says() {
     assert!(svg.contains("#009e73") && svg.contains("#d55e00") && !svg.contains("#0072b2"));
     let tiny = fs::read_to_string(bench.path("tiny.yaml")).unwrap();
     for (wrong, says) in [
-        (tiny.replace("  NCL: { label", "  NLC: { label"), "did you mean `NCL`?"),
-        (tiny.replace("color: green", "color: gren"), "unknown variant `gren`"),
+        (tiny.replace("  NCL: { label", "  NLC: { label"), "unknown arm `NLC`; valid: NCL, CL"),
+        (tiny.replace("color: green", "color: gren"), "did you mean `green`?"),
     ] {
         fs::write(bench.path("wrong.yaml"), wrong).unwrap();
         bench.landscape(&["plot", "wrong.yaml"]).code(2).stderr(predicate::str::contains(says));
