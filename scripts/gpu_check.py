@@ -145,7 +145,7 @@ def check_numbers(check: Check) -> None:
 
 def check_resume(check: Check) -> None:
     """Stops a sweep in the middle, and compares what comes out with one that was not stopped."""
-    text = SWEEP.format(dtype="float32", arms="  a: { method: ncl-predictor }", seeds=4).replace("epochs: 4", "epochs: 2000")
+    text = SWEEP.format(dtype="float32", arms="  a: { method: ncl-predictor }", seeds=4).replace("epochs: 4", "epochs: 40" if check.small else "epochs: 2000")
     device = ["--device", check.device, "--engine", "fused"]
     code, said, straight = check.run(text, *device)
     if code:
