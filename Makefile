@@ -148,7 +148,7 @@ sweeps: build ## Run the sweeps that explain what does not reproduce (2 hours on
 	$(LANDSCAPE) figures $(SWEEPS) $(RUN_FLAGS)
 
 .PHONY: report
-report: build ## Write docs/reproduction.md and .html from the runs at hand (trains nothing)
+report: build ## Write docs/reproduction.md and its pages from the runs at hand (trains nothing)
 	$(LANDSCAPE) report --results $(RESULTS) --plots $(PLOTS)
 
 .PHONY: test

@@ -13,13 +13,17 @@
 //! ```
 
 mod evaluate;
+mod evidence;
 mod registered;
+mod ruling;
 mod strip;
 mod table;
 mod verdict;
 
 pub use evaluate::{Check, Comparison, Outcome, evaluate};
-pub use registered::{RegisteredCheck, Ruling, Rulings, rule};
+pub use evidence::Evidence;
+pub use registered::rule;
+pub use ruling::{RegisteredCheck, RuledClaim, Ruling, Rulings};
 pub use strip::{Strip, render_strips, strips};
 pub use table::{Format, interval, render, tally};
 pub use verdict::{Test, Verdict, judge, worst};

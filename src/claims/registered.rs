@@ -1,13 +1,14 @@
 //! The verdicts on registered claims: every one by the test that was fixed for it, on the seeds that were.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::Result;
 
+use super::evidence::Evidence;
+use super::ruling::{RegisteredCheck, RuledClaim, Ruling, Rulings};
 use crate::{
     metrics::column_name,
-    record::{Archive, ExperimentRecord},
-    spec::{Bound, Registered, Registration, Statistic},
+    spec::{Bound, Experiment, Registered, Registration, Statistic},
     statistics::{
         Agreement, Sample, Share, agreement, benjamini_hochberg, detectable_difference, permutation_test,
         sign_flip_test, welch,
@@ -20,95 +21,38 @@ const FALSE_DISCOVERIES: f64 = 0.05;
 /// Seeds up to which signs are flipped one by one.
 const HANDFUL: usize = 20;
 
-/// What a registered test says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Ruling {
-    /// The whole interval lies on the claim's side.
-    Holds,
-    /// None of it does.
-    Fails,
-    /// The interval allows both, or the other checks do: the seeds do not suffice.
-    Undecided,
-    /// The published value is known less well than the margin.
-    TooImprecise,
-    /// Not all of the registered seeds are recorded.
-    NotRun,
-}
-
-impl fmt::Display for Ruling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Holds => "holds",
-            Self::Fails => "fails",
-            Self::Undecided => "undecided",
-            Self::TooImprecise => "publication too imprecise",
-            Self::NotRun => "not run",
-        })
-    }
-}
-
-/// A registered claim at one point of its experiment's grid.
-#[derive(Clone, Debug)]
-pub struct RegisteredCheck {
-    /// The claim's name.
-    pub id: String,
-    /// Where the paper makes it.
-    pub source: String,
-    /// The claim in words.
-    pub says: String,
-    /// The curve's label.
-    pub label: String,
-    /// What is measured and asked, in words.
-    pub asks: String,
-    /// Registered seeds that are recorded.
-    pub seeds: usize,
-    /// The statistic; NaN while it cannot be computed.
-    pub value: f64,
-    /// Lower end of its 95 % interval.
-    pub low: f64,
-    /// Upper end of the same.
-    pub high: f64,
-    /// Of the statistic against the claim's number, two-sided; NaN where the interval alone decides.
-    pub p: f64,
-    /// The same, adjusted for all checks (Benjamini and Hochberg).
-    pub adjusted: f64,
-    /// The smallest distance from the claim's number that these seeds would have found in four of five cases.
-    pub detectable: Option<f64>,
-    /// What the test says, after the adjustment.
-    pub ruling: Ruling,
-}
-
-/// All checks of a registration, with what the runs behind them were made by.
-#[derive(Clone, Debug)]
-pub struct Rulings {
-    /// In the registration's order, and that of its experiments' curves.
-    pub checks: Vec<RegisteredCheck>,
-    /// Commits of the program; a confirmatory run has one.
-    pub commits: BTreeSet<String>,
-}
-
-/// Judges every claim of a registration on the recorded runs of its seeds.
-pub fn rule(registration: &Registration, archive: &mut Archive) -> Result<Rulings> {
-    let mut rulings = Rulings { checks: vec![], commits: BTreeSet::new() };
+/// Judges every claim of a registration on the runs of its seeds.
+///
+/// # Errors
+/// An experiment or a run cannot be read, or lacks a curve that a claim is about.
+pub fn rule(registration: &Registration, evidence: &mut dyn Evidence) -> Result<Rulings> {
+    let mut rulings = Rulings { claims: vec![], commits: BTreeSet::new() };
     for claim in &registration.claims {
-        let entry = archive.entry(&claim.experiment)?;
-        for curve in entry.experiment.curves(claim.of.as_deref()) {
-            let ours = values(registration, claim, &entry, &curve.label, &mut rulings.commits);
+        let seeds = registration.seeds(claim);
+        let experiment = evidence.experiment(&claim.experiment)?;
+        let mut checks = vec![];
+        for curve in experiment.curves(claim.of.as_deref()) {
+            let ours = values(evidence, &experiment, &curve.label, seeds, claim, &mut rulings.commits)?;
             let theirs = match &claim.statistic {
-                Statistic::Difference { from: Bound::Runs { experiment, of }, .. } => {
-                    let sibling =
-                        experiment.as_deref().map(|name| archive.sibling(&entry.experiment, name)).transpose()?;
-                    let other = sibling.as_deref().unwrap_or(&entry);
-                    let label = other.experiment.counterpart(of.as_deref(), &curve)?.label;
-                    Some(values(registration, claim, other, &label, &mut rulings.commits))
+                Statistic::Difference { from: Bound::Runs { experiment: other, of }, .. } => {
+                    let other = match other {
+                        Some(name) => evidence.experiment(&experiment.sibling(name))?,
+                        None => Arc::clone(&experiment),
+                    };
+                    let label = other.counterpart(of.as_deref(), &curve)?.label;
+                    Some(values(evidence, &other, &label, seeds, claim, &mut rulings.commits)?)
                 }
                 _ => None,
             };
-            rulings.checks.push(check(registration, claim, curve.label, &ours, theirs.as_deref()));
+            checks.push(check(registration, claim, curve.label, &ours, theirs.as_deref()));
         }
+        let asks = asks(claim, registration.margin);
+        rulings.claims.push(RuledClaim { claim: claim.clone(), asks, checks });
     }
-    let adjusted = benjamini_hochberg(&rulings.checks.iter().map(|check| check.p).collect::<Vec<_>>());
-    for (check, adjusted) in rulings.checks.iter_mut().zip(adjusted) {
+    let checks = || rulings.claims.iter().flat_map(|claim| &claim.checks);
+    let adjusted = benjamini_hochberg(&checks().map(|check| check.p).collect::<Vec<_>>());
+    let checks = rulings.claims.iter_mut().flat_map(|claim| &mut claim.checks);
+    for (check, adjusted) in checks.zip(adjusted) {
         check.adjusted = adjusted;
         let decided = matches!(check.ruling, Ruling::Holds | Ruling::Fails);
         if decided && adjusted > FALSE_DISCOVERIES {
@@ -118,24 +62,23 @@ pub fn rule(registration: &Registration, archive: &mut Archive) -> Result<Ruling
     Ok(rulings)
 }
 
-/// The value that the claim is about, of each registered seed that has it.
+/// The value that the claim is about, of each of the seeds that has it.
 fn values(
-    registration: &Registration,
-    claim: &Registered,
-    entry: &ExperimentRecord,
+    evidence: &mut dyn Evidence,
+    experiment: &Experiment,
     label: &str,
+    seeds: &[u64],
+    claim: &Registered,
     commits: &mut BTreeSet<String>,
-) -> Vec<f64> {
-    let runs = entry.runs(label).iter().filter(|run| registration.seeds(claim).contains(&run.plan.spec.seed));
+) -> Result<Vec<f64>> {
     let mut values = vec![];
-    for run in runs {
-        let then = claim.since.map_or(Some(0.0), |since| run.metrics.at(&claim.measure, since));
-        if let Some((now, then)) = run.metrics.at(&claim.measure, claim.at).zip(then) {
-            commits.insert(run.summary.provenance.commit.clone().unwrap_or_else(|| "unknown".into()));
-            values.push(now - then);
+    for &seed in seeds {
+        if let Some((value, commit)) = evidence.measured(experiment, label, seed, claim)? {
+            commits.insert(commit);
+            values.push(value);
         }
     }
-    values
+    Ok(values)
 }
 
 /// A statistic with its interval, its p value against the claim's number, and what it could have found.
@@ -182,21 +125,7 @@ fn check(
     };
     let none = Tested { value: f64::NAN, low: f64::NAN, high: f64::NAN, p: f64::NAN, detectable: None };
     let Tested { value, low, high, p, detectable } = tested.filter(|_| is_complete).unwrap_or(none);
-    RegisteredCheck {
-        id: claim.id.clone(),
-        source: claim.source.clone(),
-        says: claim.says.clone(),
-        label,
-        asks: asks(claim, registration.margin),
-        seeds: ours.len(),
-        value,
-        low,
-        high,
-        p,
-        adjusted: f64::NAN,
-        detectable,
-        ruling,
-    }
+    RegisteredCheck { label, seeds: ours.len(), value, low, high, p, adjusted: f64::NAN, detectable, ruling }
 }
 
 fn mean(values: &[f64], bound: f64) -> Option<Tested> {
@@ -265,43 +194,6 @@ fn asks(claim: &Registered, margin: f64) -> String {
         }
         (_, Some((sign, bound))) => format!("mean {change}{name} {} {bound}", side(sign)),
         (_, None) => String::new(),
-    }
-}
-
-impl fmt::Display for Rulings {
-    /// Claim by claim, aligned for a terminal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |value: f64| if value.is_nan() { "-".into() } else { format!("{value:.3}") };
-        let width = self.checks.iter().map(|check| check.label.chars().count()).max().unwrap_or(0);
-        let mut id = "";
-        for check in &self.checks {
-            if id != check.id {
-                id = &check.id;
-                writeln!(f, "{id} ({}): {}\n  {}", check.source, check.says, check.asks)?;
-            }
-            write!(f, "    {:width$}  {:<25}", check.label, check.ruling.to_string())?;
-            if check.ruling == Ruling::NotRun {
-                writeln!(f, "  {} seeds recorded", check.seeds)?;
-                continue;
-            }
-            write!(f, "  {} [{}, {}]", number(check.value), number(check.low), number(check.high))?;
-            if !check.p.is_nan() {
-                write!(f, ", p {:.1e}, adjusted {:.1e}", check.p, check.adjusted)?;
-            }
-            if let Some(detectable) = check.detectable {
-                write!(f, ", would have found {detectable:.3}")?;
-            }
-            writeln!(f)?;
-        }
-        let count = |ruling: Ruling| self.checks.iter().filter(|check| check.ruling == ruling).count();
-        let all = [Ruling::Holds, Ruling::Fails, Ruling::Undecided, Ruling::TooImprecise, Ruling::NotRun];
-        let counted = all.iter().filter(|ruling| count(**ruling) > 0).map(|r| format!("{} {r}", count(*r)));
-        writeln!(f, "{}", counted.collect::<Vec<_>>().join(", "))?;
-        match self.commits.len() {
-            0 => Ok(()),
-            1 => writeln!(f, "all runs by commit {}", self.commits.iter().next().map_or("", String::as_str)),
-            several => writeln!(f, "the runs are by {several} commits: a confirmation is by one"),
-        }
     }
 }
 

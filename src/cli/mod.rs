@@ -2,6 +2,7 @@
 
 mod authors;
 mod bench;
+mod certify;
 mod claims;
 mod completions;
 mod config;
@@ -80,6 +81,7 @@ enum Command {
     Crosscheck(crosscheck::Args),
     Figures(figures::Args),
     Claims(claims::Args),
+    Certify(certify::Args),
     Report(report::Args),
     Config(config::Args),
     Methods(methods::Args),
@@ -133,6 +135,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Crosscheck(args) => args.execute(),
         Command::Figures(args) => args.execute(),
         Command::Claims(args) => args.execute(),
+        Command::Certify(args) => args.execute(),
         Command::Report(args) => args.execute(),
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),

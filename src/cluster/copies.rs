@@ -2,7 +2,6 @@
 //! the queue.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -12,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::{
     input_error,
     record::write_whole,
-    spec::{place, sources},
+    spec::{common_folder, place, sources},
 };
 
 /// Copies experiments into `folder` with all the files that they need, keeping their places relative to each other.
@@ -39,13 +38,4 @@ pub fn copy(experiments: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
         )),
         None => Ok(copies),
     }
-}
-
-/// The deepest folder that holds all of the files.
-fn common_folder(files: &BTreeSet<PathBuf>) -> PathBuf {
-    let folders = files.iter().map(|file| file.parent().unwrap_or(file).to_path_buf());
-    let common = |a: PathBuf, b: PathBuf| {
-        a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect::<PathBuf>()
-    };
-    folders.reduce(common).unwrap_or_default()
 }

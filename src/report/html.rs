@@ -1,67 +1,205 @@
 //! The report as one page: no request to the network, readable without scripts.
 
+use std::path::Path;
+
+use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pulldown_cmark::{CowStr, Event, Parser, Tag, html::push_html};
 
 use super::{
     Report, Variant,
     chart::{MEASURES, chart},
+    front,
     markdown::{EXPLANATION, LEGEND, METHOD, symbol},
     marks,
     model::{Figure, Row},
     runs,
 };
 use crate::{
-    claims::{Outcome, Verdict, tally},
+    claims::{Outcome, RegisteredCheck, Ruling, Rulings, Verdict, tally},
     figures::{distribution_figure, effects_figure, fit_figure, map_figure, settings},
     metrics::column_name,
     spec::PlannedRun,
 };
 
-/// The whole page.
+/// Everything on one page.
 pub fn render(report: &Report) -> String {
     let protocols = report.protocols();
+    let body = html! {
+        @if let Some(summary) = &report.summary { section.summary { (markdown(summary)) } }
+        (verdicts(report, &protocols))
+        @if !report.sweeps.is_empty() {
+            h2 #explanations { "What explains the misses" }
+            p { (EXPLANATION) }
+            @for sweep in report.explanations() { section.figure { (sweep_section(sweep)) } }
+            @if !report.planned().is_empty() {
+                p { "Stated in advance and not run yet:" }
+                ul { @for title in report.planned() { li { (title) } } }
+            }
+        }
+        h2 #figures { "Figure by figure" }
+        @for figure in &report.figures { (figure_section(figure)) }
+        (provenance(report))
+    };
+    page("Does the paper reproduce?", html! { (about()) (controls()) }, body)
+}
+
+/// The first page: what was found, where to read on, every registered claim.
+///
+/// # Errors
+/// The summary names a claim that is not registered.
+pub fn front(report: &Report, rulings: &Rulings) -> Result<String> {
+    let summary = report.summary.as_deref().map(|summary| front::fill(summary, rulings)).transpose()?;
+    let contents = html! {
+        nav.contents {
+            b { "Figure by figure" }
+            ul {
+                @for (name, variants) in shown(report) {
+                    li { a href=(format!("reproduction/{name}.html")) { (variants[0].entry.experiment.title) } }
+                }
+            }
+        }
+    };
+    let body = html! {
+        @if let Some(summary) = &summary { section.summary { (markdown(summary)) } }
+        (contents)
+        h2 #claims { "Every registered claim" }
+        (marks::dots(&front::picture(rulings)))
+        p { (rulings.tally()) "." }
+        div.scroll { (registered(rulings)) }
+        @for table in front::tables(rulings) {
+            h2 { (table.source) ", cell by cell" }
+            p.note { "Measured (published; difference)." }
+            div.scroll {
+                table {
+                    thead { tr { th {} @for column in &table.columns { th { (column_name(column)) } } } }
+                    tbody {
+                        @for (label, cells) in &table.rows {
+                            tr { td { (label) } @for cell in cells { td.nowrap { @if let Some(cell) = cell { (front::cell_text(cell)) } } } }
+                        }
+                    }
+                }
+            }
+        }
+        (markdown(front::METHOD))
+        (provenance(report))
+    };
+    let theme = html! { div #controls hidden { button #theme type="button" { "dark / light" } } };
+    Ok(page("Does the paper reproduce?", html! { (about()) (theme) }, body))
+}
+
+/// A page for every figure and every sweep that has runs, by name.
+pub fn pages(report: &Report) -> Vec<(String, String)> {
+    let one = |(name, variants): (String, Vec<&Variant>)| {
+        let experiment = &variants[0].entry.experiment;
+        let body = html! {
+            section.figure id=(name) {
+                @match variants.as_slice() {
+                    [sweep] if report.sweeps.iter().any(|other| std::ptr::eq(other, *sweep)) => { (sweep_section(sweep)) }
+                    _ => {
+                        p { (experiment.claim) }
+                        div.variants { @for variant in &variants { div { (variant_body(variant)) } } }
+                    }
+                }
+            }
+        };
+        let back = html! { p { a href="../reproduction.html" { "Does the paper reproduce?" } } (controls()) };
+        let text = page(&experiment.title, back, body);
+        (name, text)
+    };
+    shown(report).into_iter().map(one).collect()
+}
+
+/// What has runs: a figure with its protocols, a sweep alone.
+fn shown(report: &Report) -> Vec<(String, Vec<&Variant>)> {
+    let figures = report.figures.iter().map(|figure| figure.variants.iter().collect::<Vec<_>>());
+    let sweeps = report.sweeps.iter().map(|sweep| vec![sweep]);
+    let named = figures.chain(sweeps).filter_map(|mut variants| {
+        let name = variants.first()?.entry.experiment.name.clone();
+        variants.retain(|variant| variant.is_run());
+        (!variants.is_empty()).then_some((name, variants))
+    });
+    named.collect()
+}
+
+/// Every claim with its ruling and numbers.
+fn registered(rulings: &Rulings) -> Markup {
+    html! {
+        table.verdicts {
+            thead { tr { th { "ruling" } th { "claim" } th { "where" } th { "asked" } th { "measured" } } }
+            tbody {
+                @for ruled in &rulings.claims {
+                    tr id=(ruled.claim.id) {
+                        td.nowrap { span class=(format!("badge {}", ruling_class(ruled.ruling()))) { (front::mark(ruled.ruling())) " " (ruled.ruling()) } }
+                        td { (ruled.claim.says) }
+                        td { a href=(format!("reproduction/{}.html", stem(&ruled.claim.experiment))) { (ruled.claim.source) } }
+                        td { (ruled.asks) }
+                        td.nowrap { @for check in &ruled.checks { (check_text(check)) br; } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `sp 0.1: 0.402 [0.361, 0.443], n = 10`
+fn check_text(check: &RegisteredCheck) -> String {
+    let label = if check.label.is_empty() { String::new() } else { format!("{}: ", check.label) };
+    if check.value.is_finite() {
+        format!("{label}{:.3} [{:.3}, {:.3}], n = {}", check.value, check.low, check.high, check.seeds)
+    } else {
+        format!("{label}not run ({} seeds)", check.seeds)
+    }
+}
+
+fn ruling_class(ruling: Ruling) -> &'static str {
+    match ruling {
+        Ruling::Holds => "yes",
+        Ruling::Fails => "no",
+        Ruling::Undecided | Ruling::TooImprecise | Ruling::NotRun => "open",
+    }
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn about() -> Markup {
+    html! {
+        p {
+            "Pokle, Tian, Li and Risteski, "
+            a href="https://arxiv.org/abs/2203.15702" { "Contrasting the landscape of contrastive and non-contrastive learning" }
+            " (AISTATS 2022), claim by claim."
+        }
+    }
+}
+
+fn provenance(report: &Report) -> Markup {
+    html! {
+        h2 #provenance { "Where the numbers come from" }
+        ul { @for line in runs::provenance(report.variants().flat_map(Variant::runs)) { li { (line) } } }
+        p {
+            "Every run with its final values is a line of " code { "reproduction-runs.csv" } "; "
+            code { "landscape config FILE --seeds N" } " prints all of its settings, "
+            code { "landscape run FILE --seeds N" } " does it again."
+        }
+    }
+}
+
+/// A page that needs nothing else.
+fn page(title: &str, head: Markup, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Does the paper reproduce? Contrastive and non-contrastive landscapes" }
+                title { (title) }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
             body {
-                header {
-                    h1 { "Does the paper reproduce?" }
-                    p {
-                        "Pokle, Tian, Li and Risteski, "
-                        a href="https://arxiv.org/abs/2203.15702" { "Contrasting the landscape of contrastive and non-contrastive learning" }
-                        " (AISTATS 2022), claim by claim."
-                    }
-                    (controls())
-                }
-                main {
-                    @if let Some(summary) = &report.summary { section.summary { (markdown(summary)) } }
-                    (verdicts(report, &protocols))
-                    @if !report.sweeps.is_empty() {
-                        h2 #explanations { "What explains the misses" }
-                        p { (EXPLANATION) }
-                        @for sweep in report.explanations() { section.figure { (sweep_section(sweep)) } }
-                        @if !report.planned().is_empty() {
-                            p { "Stated in advance and not run yet:" }
-                            ul { @for title in report.planned() { li { (title) } } }
-                        }
-                    }
-                    h2 #figures { "Figure by figure" }
-                    @for figure in &report.figures { (figure_section(figure)) }
-                    h2 #provenance { "Where the numbers come from" }
-                    ul { @for line in runs::provenance(report.variants().flat_map(Variant::runs)) { li { (line) } } }
-                    p {
-                        "Every run with its final values is a line of " code { "reproduction-runs.csv" } "; "
-                        code { "landscape config FILE --seeds N" } " prints all of its settings, "
-                        code { "landscape run FILE --seeds N" } " does it again."
-                    }
-                }
+                header { h1 { (title) } (head) }
+                main { (body) }
                 script { (PreEscaped(include_str!("script.js"))) }
             }
         }

@@ -202,7 +202,7 @@ fn checks(out: &mut String, outcomes: &[Outcome]) {
 }
 
 /// A path as seen from a folder; both relative to the same place.
-fn relative(folder: &Path, path: &Path) -> String {
+pub(super) fn relative(folder: &Path, path: &Path) -> String {
     let up = folder.components().filter(|part| matches!(part, std::path::Component::Normal(_))).count();
     let inside = path.strip_prefix(folder);
     match inside {

@@ -3,7 +3,7 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::Result;
 
 use crate::{
-    claims::{Outcome, Verdict, evaluate},
+    claims::{Outcome, Rulings, Verdict, evaluate},
     record::{Archive, ExperimentRecord, RecordedRun},
 };
 
@@ -15,6 +15,8 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// Experiments that explain: those that no figure of the paper shows.
     pub sweeps: Vec<Variant>,
+    /// What became of the registered claims, if the report is about these.
+    pub registered: Option<Rulings>,
 }
 
 /// A figure or table of the paper.
@@ -40,15 +42,16 @@ pub struct Row<'a> {
 }
 
 impl Report {
-    /// Reads experiments and their records. Files under a folder called `sweeps` explain; the others are the paper's.
+    /// Reads experiments and their records. Files under a folder called `sweeps` or `text` explain; the others are the
+    /// paper's.
     pub fn read(files: &[PathBuf], summary: Option<String>, archive: &mut Archive) -> Result<Self> {
-        let mut report = Self { summary, figures: Vec::new(), sweeps: Vec::new() };
+        let mut report = Self { summary, figures: Vec::new(), sweeps: Vec::new(), registered: None };
         let mut variants: Vec<Variant> = Vec::new();
         for file in files {
             let entry = archive.entry(file)?;
             let outcomes = evaluate(archive, &entry)?;
             let variant = Variant { entry, outcomes };
-            let explains = file.parent().is_some_and(|folder| folder.ends_with("sweeps"));
+            let explains = file.parent().is_some_and(|folder| folder.ends_with("sweeps") || folder.ends_with("text"));
             if explains { report.sweeps.push(variant) } else { variants.push(variant) }
         }
         for variant in variants {

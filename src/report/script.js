@@ -11,6 +11,7 @@
   }
   const toggle = (id) => {
     const box = document.getElementById(id);
+    if (!box) return; // the first page has no curves
     box.addEventListener("change", () => { root.dataset[id] = box.checked ? "on" : "off"; });
   };
   toggle("seeds");

@@ -59,6 +59,19 @@ pub enum Moment {
     Epoch(usize),
 }
 
+impl Moment {
+    /// `at the end`, `at epoch 100`.
+    pub(super) fn words(self) -> String {
+        match self {
+            Self::Start => "at the start".into(),
+            Self::End => "at the end".into(),
+            Self::Lowest => "at its lowest".into(),
+            Self::Highest => "at its highest".into(),
+            Self::Epoch(epoch) => format!("at epoch {epoch}"),
+        }
+    }
+}
+
 /// What a value is compared with.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]

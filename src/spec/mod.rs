@@ -42,4 +42,4 @@ pub use registered::{Registered, Registration, Statistic};
 pub use resolve::{defaults, resolve};
 pub use run::*;
 pub use seeds::Seeds;
-pub use sources::{place, sources};
+pub use sources::{common_folder, place, sources};

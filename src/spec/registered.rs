@@ -165,6 +165,21 @@ impl Registration {
     }
 }
 
+impl Registered {
+    /// What the claim measures of a run, given the values of its columns; none where it has no such value.
+    pub fn measured(&self, at: impl Fn(&str, Moment) -> Option<f64>) -> Option<f64> {
+        let now = at(&self.measure, self.at)?;
+        let then = self.since.map_or(Some(0.0), |since| at(&self.measure, since))?;
+        Some(now - then)
+    }
+
+    /// The same in words: `min_cosine at the end`, `min_cosine at the end less at the start`.
+    pub fn quantity(&self) -> String {
+        let since = self.since.map_or(String::new(), |since| format!(" less {}", since.words()));
+        format!("{} {}{since}", self.measure, self.at.words())
+    }
+}
+
 impl Statistic {
     /// On which side of which number the statistic must lie: 1 for above, -1 for below. None for a published value.
     pub fn side(&self) -> Option<(f64, f64)> {

@@ -41,6 +41,15 @@ pub fn place(file: &Path) -> Result<PathBuf> {
     Ok(folder.join(name))
 }
 
+/// The deepest folder that holds all of the files.
+pub fn common_folder(files: &BTreeSet<PathBuf>) -> PathBuf {
+    let folders = files.iter().map(|file| file.parent().unwrap_or(file).to_path_buf());
+    let common = |a: PathBuf, b: PathBuf| {
+        a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect::<PathBuf>()
+    };
+    folders.reduce(common).unwrap_or_default()
+}
+
 /// The files of the experiments that the fit and the claims name. A fit needs its table; claims are judged elsewhere.
 fn named(experiment: &Experiment) -> Vec<PathBuf> {
     let bounds = experiment.claims.iter().flat_map(|claim| [&claim.above, &claim.below]).flatten();

@@ -12,6 +12,7 @@ mod workbench;
 mod adoption;
 mod alpha_cl;
 mod architecture;
+mod certify;
 mod claims;
 mod cli;
 mod cluster;

@@ -171,6 +171,46 @@ fn registered_claims_are_judged_on_their_own_seeds() {
 }
 
 #[test]
+fn what_registered_claims_need_is_trained_and_no_more() {
+    let workbench = Workbench::new(TINY);
+    let own_seeds = REGISTERED.replacen("    of: warm\n", "    seeds: 21..22\n    of: warm\n", 1);
+    assert_ne!(own_seeds, REGISTERED);
+    fs::write(workbench.path("registered.yaml"), own_seeds).unwrap();
+    workbench.landscape(&["run", "--registered=registered.yaml", "--progress", "none"]).success();
+    let recorded = workbench.landscape(&["claims", "--registered=registered.yaml"]).success();
+    let text = String::from_utf8(recorded.get_output().stdout.clone()).unwrap();
+    assert!(!text.contains("not run"), "{text}");
+    let names = fs::read_dir(workbench.path("results/tiny")).unwrap().map(|entry| entry.unwrap().file_name());
+    let trained = names.filter(|name| name.to_string_lossy().contains("_seed")).count();
+    // Two arms on the six registered seeds, and the claim with two of its own.
+    assert_eq!(trained, 2 * 6 + 2, "{text}");
+    workbench.landscape(&["run", "--registered", "tiny.yaml"]).code(2).stderr(contains("cannot be used with"));
+    workbench.landscape(&["run"]).code(2).stderr(contains("<FILE>"));
+}
+
+#[test]
+fn the_report_begins_with_what_was_registered() {
+    let workbench = Workbench::new(TINY);
+    fs::write(workbench.path("registered.yaml"), REGISTERED).unwrap();
+    workbench.landscape(&["run", "--registered=registered.yaml", "--progress", "none"]).success();
+    let report = |summary: &str| {
+        fs::write(workbench.path("summary.md"), summary).unwrap();
+        workbench.landscape(&["report", "tiny.yaml", "--registered=registered.yaml", "--summary=summary.md"])
+    };
+    report("{{ ruling(\"kept\") }}: {{ numbers(\"kept\") }}").success();
+    let page = fs::read_to_string(workbench.path("docs/reproduction.md")).unwrap();
+    let first = page.lines().nth(4).unwrap();
+    assert!(first.starts_with("✓ holds: ") && first.contains('['), "{first}");
+    assert!(page.contains("registered.png") && workbench.path("plots/registered.png").is_file());
+    assert!(page.contains("(0.5 ± ") || page.contains(" ± "), "the published cell stands beside ours: {page}");
+    let html = fs::read_to_string(workbench.path("docs/reproduction.html")).unwrap();
+    assert!(html.contains("href=\"reproduction/tiny.html\"") && html.contains("class=\"badge yes\""));
+    let figure = fs::read_to_string(workbench.path("docs/reproduction/tiny.html")).unwrap();
+    assert!(figure.contains("<svg") && figure.contains("../reproduction.html"));
+    report("{{ ruling(\"kpet\") }}").code(1).stderr(contains("no claim `kpet` is registered"));
+}
+
+#[test]
 fn faults_of_a_registration_are_named() {
     let fault = |from: &str, to: &str, says: &str| {
         let list = REGISTERED.replacen(from, to, 1);
@@ -195,8 +235,9 @@ fn what_is_registered_can_be_judged() {
     let empty = tempfile::tempdir().unwrap();
     let registration = Registration::read(&folder.join("text/registered.yaml")).unwrap();
     let rulings = rule(&registration, &mut Archive::new(empty.path())).unwrap();
-    assert!(rulings.checks.len() > 50, "{}", rulings.checks.len());
-    assert!(rulings.checks.iter().all(|check| check.ruling == Ruling::NotRun && !check.asks.is_empty()));
+    assert!(rulings.checks().count() > 50, "{}", rulings.checks().count());
+    assert!(rulings.checks().all(|check| check.ruling == Ruling::NotRun));
+    assert!(rulings.claims.iter().all(|claim| !claim.asks.is_empty()));
     // Every cell of Table 1, as the experiment's file has it.
     let (table, _) = Experiment::read(&folder.join("table1.yaml")).unwrap();
     let published = table.table.unwrap().published;
