@@ -13,7 +13,7 @@ use crate::{
     data::{Dataset, RunStreams},
     input_error, metrics,
     plots::{Curve, Figure, Panel},
-    spec::{DataSpec, Dictionary, Latents, Noise, Random},
+    spec::{DataSpec, Dictionary, Latents, Noise, Random, Strengths},
 };
 
 const fn flag(name: &'static str, value: &'static str, help: &'static str) -> Flag {
@@ -159,6 +159,9 @@ impl Settings {
             p: self.size,
             d: self.size,
             dictionary: Dictionary::Orthonormal,
+            coherence: 0.0,
+            correlation: 0.0,
+            strengths: Strengths::Equal,
             latents: Latents::FixedSupport { sparsity: d.ln().ln() / d },
             noise: self.noise,
         };

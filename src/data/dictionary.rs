@@ -2,24 +2,27 @@ use ndarray::Array2;
 
 use crate::{
     linalg::orthonormal_columns,
+    metrics::{coherent, random_atoms},
     random::Draws,
     spec::{DataSpec, Dictionary},
 };
 
-/// The dictionary `M`, `(p, d)`, with orthonormal columns.
+/// The dictionary `M`, `(p, d)`, with columns of unit length: orthonormal ones, unless the settings ask for others.
 ///
 /// The orthonormal one is the Q of a Householder QR of a standard Gaussian matrix, with the signs of LAPACK, hence of
 /// NumPy. The authors' draws (`exact`) need LAPACK's last bits as well, which libtorch provides. (A build without
 /// libtorch does not train on those draws; it redraws the dictionaries of finished runs, up to rounding.)
 pub fn draw(spec: &DataSpec, exact: bool, draws: &mut dyn Draws) -> Array2<f64> {
     let (p, d) = (spec.p, spec.d);
-    match spec.dictionary {
+    let orthonormal = match spec.dictionary {
         Dictionary::Identity => Array2::eye(p),
         Dictionary::Orthonormal => {
             let gaussian = Array2::from_shape_simple_fn((p, d), || draws.normal());
             if exact { lapack(&gaussian) } else { orthonormal_columns(&gaussian) }
         }
-    }
+        Dictionary::Gaussian => return random_atoms(draws, p, d),
+    };
+    if spec.coherence == 0.0 { orthonormal } else { orthonormal.dot(&coherent(d, spec.coherence)) }
 }
 
 #[cfg(not(feature = "torch"))]

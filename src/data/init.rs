@@ -84,7 +84,7 @@ fn encoder_weight(draws: &mut dyn Draws, init: Init, dictionary: &Array2<f64>, i
         Array2::from_shape_vec((inputs, m), values).expect("m values for each input")
     };
     let columns = match init {
-        Init::Random => gaussian((1.0 / (inputs * d) as f64).sqrt()),
+        Init::Random { scale } => gaussian(scale * (1.0 / (inputs * d) as f64).sqrt()),
         Init::Warm { closeness } => {
             let atoms = dictionary.select(ndarray::Axis(1), &atoms); // (p, m)
             match closeness {

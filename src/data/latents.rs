@@ -1,12 +1,21 @@
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use crate::{
     random::{Draws, permuted},
     spec::{DataSpec, Latents, OneHotSign},
 };
 
-/// Latents `z` of every sample, `(n, d)`.
+/// Latents `z` of every sample, `(n, d)`, each times its atom's strength.
 pub fn draw(spec: &DataSpec, draws: &mut dyn Draws) -> Array2<f64> {
+    let latents = draw_equal(spec, draws);
+    match spec.strengths.factors(spec.d) {
+        Some(factors) => latents * Array1::from(factors),
+        None => latents,
+    }
+}
+
+/// The same with strengths of 1.
+fn draw_equal(spec: &DataSpec, draws: &mut dyn Draws) -> Array2<f64> {
     let (n, d) = (spec.samples, spec.d);
     // The vector of which every sample is a permutation, where there is one.
     let base = match spec.latents {
@@ -20,7 +29,17 @@ pub fn draw(spec: &DataSpec, draws: &mut dyn Draws) -> Array2<f64> {
         }
         _ => Vec::new(),
     };
+    let correlation = spec.correlation;
     let mut sample = || match spec.latents {
+        Latents::Symmetric { sparsity } if correlation > 0.0 => loop {
+            let z = chain(draws, d, correlation, |draws| ternary(draws, sparsity));
+            if z.iter().any(|&entry| entry != 0.0) {
+                break z;
+            }
+        },
+        Latents::Binary { sparsity } if correlation > 0.0 => {
+            chain(draws, d, correlation, |draws| f64::from(draws.uniform() < sparsity))
+        }
         Latents::Symmetric { sparsity } => symmetric(draws, d, sparsity),
         Latents::Binary { sparsity } => (0..d).map(|_| f64::from(draws.uniform() < sparsity)).collect(),
         Latents::FixedSupport { .. } | Latents::OneHot { sign: OneHotSign::Common } => permuted(draws, &base),
@@ -71,12 +90,28 @@ fn not_all_zero(d: usize, sparsity: f64) -> f64 {
 
 /// Independent entries: +-1 with probability `sparsity / 2` each, else 0.
 fn signs(draws: &mut dyn Draws, count: usize, sparsity: f64) -> Vec<f64> {
-    let entry = |_| match draws.uniform() {
+    (0..count).map(|_| ternary(draws, sparsity)).collect()
+}
+
+/// +-1 with probability `sparsity / 2` each, else 0.
+fn ternary(draws: &mut dyn Draws, sparsity: f64) -> f64 {
+    match draws.uniform() {
         u if u < sparsity / 2.0 => 1.0,
         u if u < sparsity => -1.0,
         _ => 0.0,
-    };
-    (0..count).map(entry).collect()
+    }
+}
+
+/// Entries of which each repeats the one before with probability `correlation`, and is drawn by itself otherwise. All have
+/// the distribution of `entry`, and the i-th and j-th the correlation to the power of |i - j|: one copies the other, or
+/// knows nothing of it.
+fn chain(draws: &mut dyn Draws, d: usize, correlation: f64, entry: impl Fn(&mut dyn Draws) -> f64) -> Vec<f64> {
+    let mut z: Vec<f64> = Vec::with_capacity(d);
+    for _ in 0..d {
+        let copied = z.last().copied().filter(|_| draws.uniform() < correlation);
+        z.push(copied.unwrap_or_else(|| entry(draws)));
+    }
+    z
 }
 
 /// The authors' base vector: -1s, then +1s, then zeros, by `z[:s1] = -1; z[s1:s2] = 1`. Python counts negative indices

@@ -21,7 +21,7 @@ use crate::{random::native::Purpose, spec::DataSpec};
 /// The samples of one run, with the truth behind them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// `M`, `(p, d)`: orthonormal columns.
+    /// `M`, `(p, d)`: atoms of unit length, unless they are given.
     pub dictionary: Array2<f64>,
     /// `z`, `(n, d)`.
     pub latents: Array2<f64>,

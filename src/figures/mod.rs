@@ -287,7 +287,7 @@ fn style(experiment: &Experiment, run: &PlannedRun, arms: usize) -> LineStyle {
 
 /// The chance level of max-cosines, if all runs have the same.
 fn chance_of(runs: &[PlannedRun]) -> Option<Chance> {
-    let shape = |run: &PlannedRun| (run.spec.model.m, run.spec.data.d);
+    let shape = |run: &PlannedRun| (run.spec.model.m, run.spec.data.atoms());
     let (neurons, atoms) = shape(runs.first()?);
     runs.iter().all(|run| shape(run) == (neurons, atoms)).then(|| chance(neurons, atoms))
 }
@@ -303,7 +303,8 @@ pub fn settings(runs: &[PlannedRun]) -> String {
         |s| format!("lr {}", s.train.lr),
         |s| format!("masking {}", s.views.masking_prob),
         |s| match s.model.init {
-            crate::spec::Init::Random => "random start".into(),
+            crate::spec::Init::Random { scale: 1.0 } => "random start".into(),
+            crate::spec::Init::Random { scale } => format!("random start times {scale}"),
             crate::spec::Init::Warm { closeness } => format!("warm start c = {closeness}"),
         },
         |s| format!("{} epochs", s.train.epochs),

@@ -24,7 +24,8 @@ pub struct Outcome {
     pub atoms: usize,
     /// Atoms with a max-cosine of at least 0.9; none where a cosine is not a number.
     pub found: Option<usize>,
-    /// Share of the atoms' span that W^o's leading directions span; none where weights are not finite.
+    /// Share of the atoms' span that W^o's leading directions span; none where weights are not finite, or where the atoms
+    /// span everything.
     pub span_overlap: Option<f64>,
     /// Neurons within 0.9 of an atom, over the atoms found; none if none is.
     pub neurons_per_atom: Option<f64>,
@@ -42,10 +43,10 @@ pub fn outcome(folder: &Path) -> Result<Outcome> {
     Ok(Outcome {
         finding: cosine.found.zip(recovery).map(|(found, recovery)| Finding::of(found, atoms, recovery.span_overlap)),
         min_cosine: cosine.min,
-        chance: chance(online.nrows(), atoms).min,
+        chance: chance(online.nrows(), record.spec.data.atoms()).min,
         atoms,
         found: cosine.found,
-        span_overlap: recovery.map(|recovery| recovery.span_overlap),
+        span_overlap: recovery.and_then(|recovery| recovery.span_overlap),
         neurons_per_atom: recovery.and_then(|recovery| recovery.neurons_per_atom),
         steps_to_found: record.metrics.at("steps_to_found", Moment::End),
         label: record.summary.label,

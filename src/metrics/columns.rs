@@ -156,9 +156,9 @@ pub static COLUMNS: &[Column] = &[
         .means("of two samples' representations: 1 for complete collapse; the separation of Eq. 11"),
     row("atoms_found", "atoms found", "recovery", |r| r.cosine.found.map(|found| found as f64))
         .means("atoms with a max-cosine of at least 0.9"),
-    detail("span_overlap", "overlap of the spans", "recovery", |d| d.recovery.map(|r| r.span_overlap))
+    detail("span_overlap", "overlap of the spans", "recovery", |d| d.recovery?.span_overlap)
         .share()
-        .means("`|V^T M|^2 / d`, V the d leading right singular vectors of W^o: 1 if they span what the atoms span, d / p by chance"),
+        .means("`|V^T M|^2 / d`, V the d leading right singular vectors of W^o: 1 if they span what the atoms span, d / p by chance; none for more atoms than dimensions"),
     detail("neurons_per_atom", "neurons per atom found", "recovery", |d| d.recovery?.neurons_per_atom)
         .means("neurons within 0.9 of an atom, over the atoms found; none if none is"),
     detail("signed_min_cosine", "minimum max-cosine, signed", "recovery", |d| d.recovery.map(|r| r.signed_min))

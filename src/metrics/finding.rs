@@ -18,12 +18,12 @@ pub enum Finding {
 
 impl Finding {
     /// Of a run with this many of all atoms [found](super::FOUND), and this overlap of the spans
-    /// ([`Recovery`](super::Recovery)).
-    pub fn of(found: usize, atoms: usize, span_overlap: f64) -> Self {
+    /// ([`Recovery`](super::Recovery)), if there is a span to be found.
+    pub fn of(found: usize, atoms: usize, span_overlap: Option<f64>) -> Self {
         match atoms.saturating_sub(found) {
             0 => Self::All,
             missing if 2 * found >= atoms => Self::AllBut(missing),
-            _ if span_overlap >= SPANNED => Self::Span,
+            _ if span_overlap.is_some_and(|overlap| overlap >= SPANNED) => Self::Span,
             _ => Self::Nothing,
         }
     }
@@ -46,10 +46,11 @@ mod tests {
 
     #[test]
     fn runs_in_words() {
-        let words = |found, overlap| Finding::of(found, 10, overlap).to_string();
+        let words = |found, overlap| Finding::of(found, 10, Some(overlap)).to_string();
         assert_eq!(words(10, 0.2), "all");
         assert_eq!((words(9, 0.9), words(5, 0.1)), ("all but 1".into(), "all but 5".into()));
         assert_eq!((words(4, 0.9), words(0, 0.8)), ("the span".into(), "the span".into()));
         assert_eq!((words(4, 0.5), words(0, 0.79)), ("nothing".into(), "nothing".into()));
+        assert_eq!(Finding::of(4, 10, None), Finding::Nothing);
     }
 }

@@ -13,7 +13,7 @@ mod row;
 mod spectrum;
 mod support;
 
-pub use chance::{Chance, chance};
+pub use chance::{Atoms, Chance, chance, coherent, random_atoms};
 pub use collapse::{Collapse, collapse};
 pub use columns::{COLUMNS, Cells, Column, column, column_bounds, column_keys, column_name, measured};
 pub use cosine::{FOUND, MaxCosine, cosines, max_cosine};

@@ -8,8 +8,9 @@ use crate::linalg::{assignment, row_space};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recovery {
     /// `|V^T M|^2 / |M|^2`, V the leading right singular vectors of W, as many as there are atoms: 1 if they span what the
-    /// atoms span, and on average d / p for directions at random.
-    pub span_overlap: f64,
+    /// atoms span, and on average d / p for directions at random. None where there are more atoms than dimensions: they
+    /// span everything.
+    pub span_overlap: Option<f64>,
     /// Neurons with a cosine of at least [`FOUND`] with some atom, over the atoms that have such neurons.
     pub neurons_per_atom: Option<f64>,
     /// The smallest, over atoms, of the largest signed cosines.
@@ -25,6 +26,7 @@ pub fn recovery(weight: &Array2<f64>, dictionary: &Array2<f64>) -> Option<Recove
     if weight.is_empty() || cosines.iter().any(|cosine| !cosine.is_finite()) {
         return None;
     }
+    let is_proper = dictionary.ncols() <= dictionary.nrows();
     let basis = row_space(weight, dictionary.ncols()); // (k, p)
     let square = |matrix: &Array2<f64>| matrix.iter().map(|entry| entry * entry).sum::<f64>();
     let near = |cosine: &&f64| cosine.abs() >= FOUND;
@@ -37,7 +39,7 @@ pub fn recovery(weight: &Array2<f64>, dictionary: &Array2<f64>) -> Option<Recove
         None => 0.0,
     };
     Some(Recovery {
-        span_overlap: (square(&basis.dot(dictionary)) / square(dictionary)).min(1.0),
+        span_overlap: is_proper.then(|| (square(&basis.dot(dictionary)) / square(dictionary)).min(1.0)),
         neurons_per_atom: (atoms > 0).then(|| neurons as f64 / atoms as f64),
         signed_min: cosines.columns().into_iter().map(largest).fold(f64::INFINITY, f64::min),
         matched_min: matched,
@@ -59,7 +61,7 @@ mod tests {
         assert!((measured.signed_min - 0.0).abs() < 1e-15);
         assert_eq!(measured.matched_min, 0.0);
         // The leading three directions are near the axes 1, 0 and 3: two of the three atoms.
-        assert!((measured.span_overlap - 2.0 / 3.0).abs() < 0.01, "{measured:?}");
+        assert!((measured.span_overlap.unwrap() - 2.0 / 3.0).abs() < 0.01, "{measured:?}");
     }
 
     #[test]
@@ -71,6 +73,9 @@ mod tests {
         assert!((measured.matched_min - 0.1 / 1.01f64.sqrt()).abs() < 1e-12);
         assert_eq!(measured.neurons_per_atom, None);
         assert_eq!(recovery(&array![[1.0, 0.0]], &Array2::eye(2)).unwrap().matched_min, 0.0);
+        let overcomplete =
+            recovery(&array![[1.0, 0.0], [0.0, 1.0]], &array![[1.0, 0.0, 0.6], [0.0, 1.0, 0.8]]).unwrap();
+        assert_eq!((overcomplete.span_overlap, overcomplete.matched_min), (None, 0.0));
         assert_eq!(recovery(&array![[f64::NAN, 0.0]], &Array2::eye(2)), None);
     }
 
@@ -79,6 +84,6 @@ mod tests {
         let (sin, cos) = 0.7f64.sin_cos();
         let turned = array![[cos, sin, 0.0], [-sin, cos, 0.0]];
         let measured = recovery(&turned, &Array2::<f64>::eye(3).slice_move(s![.., ..2])).unwrap();
-        assert!((measured.span_overlap - 1.0).abs() < 1e-12 && measured.matched_min < 0.8);
+        assert!((measured.span_overlap.unwrap() - 1.0).abs() < 1e-12 && measured.matched_min < 0.8);
     }
 }

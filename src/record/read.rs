@@ -40,7 +40,7 @@ impl Metrics {
     pub fn complete(mut self, spec: &RunSpec) -> Self {
         let (Some(epochs), Some(cosines)) = (self.column("epoch"), self.column("min_cosine")) else { return self };
         let rows = epochs.len();
-        let level = chance(spec.model.m, spec.data.d).min;
+        let level = chance(spec.model.m, spec.data.atoms()).min;
         let found = cosines.iter().position(|cosine| *cosine >= FOUND);
         let steps = found.map_or(f64::NAN, |row| epochs[row] * spec.batches().len() as f64);
         let since = |row: usize| if found.is_some_and(|found| row >= found) { steps } else { f64::NAN };
@@ -163,7 +163,10 @@ mod tests {
         // Four batches in an epoch, and never forgotten.
         assert_eq!(metrics.at("steps_to_found", Moment::Start), None);
         assert_eq!(metrics.column("steps_to_found").unwrap()[1..], [8.0, 8.0]);
-        assert_eq!(metrics.at("chance_cosine", Moment::End), Some(chance(50, 10).min));
+        assert_eq!(
+            metrics.at("chance_cosine", Moment::End),
+            Some(chance(50, crate::metrics::Atoms::Orthonormal(10)).min)
+        );
         let never = Metrics::parse(b"epoch,min_cosine\n0,0.5\n1,nan\n").unwrap().complete(&spec);
         assert_eq!(never.at("steps_to_found", Moment::End), None);
     }

@@ -96,7 +96,7 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
 
 /// The value of a column for a run that has found only the span, if it is known and the same for all curves.
 fn chance_level(entry: &ExperimentRecord, measure: &str) -> Option<f64> {
-    let shapes = || entry.curves.iter().map(|run| (run.spec.model.m, run.spec.data.d));
+    let shapes = || entry.curves.iter().map(|run| (run.spec.model.m, run.spec.data.atoms()));
     let (neurons, atoms) = shapes().next()?;
     let column = column(measure)?;
     if shapes().all(|shape| shape == (neurons, atoms)) { column.chance(&chance(neurons, atoms)) } else { None }

@@ -35,4 +35,16 @@ mod tests {
             assert_ne!(base, id(other));
         }
     }
+
+    /// Names of the program's first release, and of today.
+    #[test]
+    fn runs_of_before_keep_their_names() {
+        for (label, method, expected) in
+            [("NCL, sp 0.1", "ncl", "ncl-sp-0.1_seed1_635f98ba51"), ("CL, sp 0.1", "cl", "cl-sp-0.1_seed1_a7340a59ad")]
+        {
+            let text = format!("{{method: {method}, model: {{batch_norm: pre_activation}}}}");
+            let spec = resolve(&[&serde_yaml::from_str(&text).unwrap()]).unwrap();
+            assert_eq!(run_id(label, &spec), expected);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Settings: the schema of a run and of an experiment file, and how one becomes the other.
 
+mod check_data;
 mod claim;
+mod data;
 mod design;
 mod experiment;
 mod extends;

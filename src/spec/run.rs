@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Schedule};
+pub use super::data::*;
+use super::{Optimizer, Schedule, data::one};
 pub use crate::losses::LossSpec;
 use crate::losses::Sides;
 
@@ -54,123 +55,6 @@ pub enum Dtype {
     Float32,
     /// Double precision; by the autograd engine alone.
     Float64,
-}
-
-/// Sparse-coding data `x = M z + eps` in R^p (Eq. 1).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataSpec {
-    /// Number of samples `n`, drawn once; an epoch is one pass over them.
-    pub samples: usize,
-    /// Input dimension.
-    pub p: usize,
-    /// Number of dictionary atoms, and so of latents.
-    pub d: usize,
-    /// How M is drawn.
-    pub dictionary: Dictionary,
-    /// Distribution of z.
-    pub latents: Latents,
-    /// Distribution of eps.
-    pub noise: Noise,
-}
-
-/// The dictionary `M`, `(p, d)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dictionary {
-    /// Q of the QR decomposition of a standard Gaussian matrix: orthonormal columns.
-    Orthonormal,
-    /// The identity; needs `p == d`.
-    Identity,
-}
-
-/// Distribution of the latent `z` in R^d.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Latents {
-    /// Entries +1 and -1 with probability `sparsity / 2` each, else 0; redrawn until one is non-zero (Section 4.2).
-    Symmetric {
-        /// Probability of an entry to be non-zero, before latents of zeros are redrawn.
-        #[serde(default = "tenth")]
-        sparsity: f64,
-    },
-    /// Entries 1 with probability `sparsity`, else 0 (Section 4.1).
-    Binary {
-        /// Probability of a 1.
-        #[serde(default = "tenth")]
-        sparsity: f64,
-    },
-    /// Exactly one non-zero entry.
-    OneHot {
-        /// How its sign is drawn; the magnitude is 1.
-        #[serde(default)]
-        sign: OneHotSign,
-    },
-    /// `ceil(d sparsity / 2)` entries -1 and the following ones up to `max(ceil(d sparsity), that + 1)` +1, permuted
-    /// for each sample (`gen_z` of the authors' code). At d = 10, sparsities 0.1 and 0.2 are the same distribution.
-    FixedSupport {
-        /// Share of the d entries that are non-zero, before rounding up.
-        #[serde(default = "tenth")]
-        sparsity: f64,
-    },
-}
-
-/// Sign of the one non-zero entry of a one-hot latent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OneHotSign {
-    /// Always +1 (the authors' `main_simclr.py`).
-    Positive,
-    /// +1 or -1 with equal probability, for each sample.
-    #[default]
-    Random,
-    /// One fair sign for the whole data set (the authors' `main.py`).
-    Common,
-}
-
-/// Noise `eps ~ N(0, sigma^2 I_p)`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Noise {
-    /// `eps = 0`: no noise.
-    None,
-    /// `sigma = (sqrt(ln d) / d)^exponent` (the authors' code; exponent 1 is its default).
-    Authors {
-        /// Power of the base `sqrt(ln d) / d`; larger is quieter.
-        #[serde(default = "one")]
-        exponent: f64,
-    },
-    /// `sigma^2 = ln(d) / d` (Section 4.2).
-    Paper,
-    /// The given standard deviation.
-    Gaussian {
-        /// In every coordinate.
-        sigma: f64,
-    },
-}
-
-/// How views are made of a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ViewSpec {
-    /// How the masks of view 1 and view 2 depend on each other.
-    pub masks: Masks,
-    /// Probability that an entry is set to ZERO, the authors' `q`; the paper's alpha is `1 - masking_prob`.
-    pub masking_prob: f64,
-    /// Pairs of views made of each sample, stacked along the batch (the authors' `n_aug` when multimasking).
-    pub pairs: usize,
-}
-
-/// How the two views of a pair depend on each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Masks {
-    /// `a1 = D1 x`, `a2 = D2 x` with independent masks (Eq. 3).
-    Independent,
-    /// `a1 = 2 D x`, `a2 = 2 (I - D) x` with one mask per pair (Eq. 2).
-    Dependent,
-    /// One mask for a whole batch: `a1 = D x`, `a2 = (I - D) x` (the authors' `augment_and_train`).
-    Shared,
 }
 
 /// The network.
@@ -320,8 +204,12 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Init {
-    /// Entries `N(0, 1/(p d))`.
-    Random,
+    /// Entries `N(0, scale^2 / (p d))`.
+    Random {
+        /// Factor on the weights: below 1 for a small start.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        scale: f64,
+    },
     /// Rows are atoms of M (random ones; in order when m = d) plus `N(0, sigma^2)`, `sigma = p^(-closeness/2)`. A
     /// closeness of 0 or less takes the atoms unchanged.
     Warm {
@@ -432,16 +320,6 @@ impl Family {
     }
 }
 
-impl ViewSpec {
-    /// Factor on the kept entries.
-    pub fn scale(&self) -> f64 {
-        match self.masks {
-            Masks::Dependent => 2.0,
-            Masks::Independent | Masks::Shared => 1.0,
-        }
-    }
-}
-
 impl RunSpec {
     /// Every setting as plain data, also what files leave out since it is as it always was.
     pub fn tree(&self) -> serde_json::Value {
@@ -449,6 +327,12 @@ impl RunSpec {
         let mut tree = json(serde_json::to_value(self));
         tree["train"]["optimizer"] = json(serde_json::to_value(self.train.optimizer));
         tree["train"]["schedule"] = json(serde_json::to_value(self.train.schedule));
+        tree["data"]["coherence"] = self.data.coherence.into();
+        tree["data"]["correlation"] = self.data.correlation.into();
+        tree["data"]["strengths"] = json(serde_json::to_value(&self.data.strengths));
+        if let Init::Random { scale } = self.model.init {
+            tree["model"]["init"]["scale"] = scale.into();
+        }
         tree
     }
 
@@ -486,12 +370,8 @@ impl RunSpec {
 
 // Defaults of a variant's fields where a file names only the variant.
 
-fn tenth() -> f64 {
-    0.1
-}
-
-fn one() -> f64 {
-    1.0
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
 }
 
 fn yes() -> bool {

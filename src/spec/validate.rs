@@ -1,8 +1,8 @@
 //! What types cannot express: settings that do not fit together.
 
 use super::{
-    Activation, BatchNorm, Bias, Dictionary, Dtype, Family, Latents, LossSpec, Noise, Normalization, Predictor,
-    Projector, Random, RunSpec, Turns,
+    Activation, BatchNorm, Bias, Dtype, Family, Init, LossSpec, Normalization, Predictor, Projector, Random, RunSpec,
+    Turns, check_data,
 };
 use crate::fault::{Fault, ensure, positive};
 
@@ -11,7 +11,7 @@ pub fn validate(spec: &RunSpec) -> Result<(), Fault> {
     ensure(spec.random == Random::Native || u32::try_from(spec.seed).is_ok(), "seed", || {
         format!("NumPy's generator takes seeds below 2^32, not {}", spec.seed)
     })?;
-    data(spec)?;
+    check_data::check(spec)?;
     sizes(spec)?;
     model(spec)?;
     loss(spec)?;
@@ -62,6 +62,8 @@ fn sizes(spec: &RunSpec) -> Result<(), Fault> {
     let products = [
         ("data.samples", "samples times p", [spec.data.samples, p, 1]),
         ("data.p", "p times p", [p, p, 1]),
+        ("data.d", "samples times d", [spec.data.samples, spec.data.d, 1]),
+        ("data.d", "d times the wider of m and p", [spec.data.d, widest, 1]),
         ("model.m", "m times the wider of m and p", [m, widest, 1]),
         (
             "views.pairs",
@@ -81,55 +83,8 @@ fn sizes(spec: &RunSpec) -> Result<(), Fault> {
     })
 }
 
-fn at_least_one(path: &str, value: usize) -> Result<(), Fault> {
+pub(super) fn at_least_one(path: &str, value: usize) -> Result<(), Fault> {
     ensure(value >= 1, path, || "must be at least 1".into())
-}
-
-fn data(spec: &RunSpec) -> Result<(), Fault> {
-    let data = &spec.data;
-    at_least_one("data.samples", data.samples)?;
-    ensure(u32::try_from(data.samples).is_ok(), "data.samples", || format!("below 2^32, not {}", data.samples))?;
-    at_least_one("data.d", data.d)?;
-    ensure(data.p >= data.d, "data.p", || {
-        format!("p = {} is below d = {}; a column-orthonormal dictionary needs p >= d", data.p, data.d)
-    })?;
-    if data.dictionary == Dictionary::Identity {
-        ensure(data.p == data.d, "data.dictionary", || {
-            format!("the identity dictionary needs p = d, but p = {} and d = {}", data.p, data.d)
-        })?;
-    }
-    let as_theirs = spec.random == Random::Authors && matches!(data.latents, Latents::FixedSupport { .. });
-    if let Latents::Symmetric { sparsity } | Latents::Binary { sparsity } | Latents::FixedSupport { sparsity } =
-        data.latents
-        && as_theirs
-    {
-        // Their code draws something of any number.
-        ensure(sparsity.is_finite(), "data.latents.sparsity", || format!("a number, not {sparsity}"))?;
-    } else if let Latents::Symmetric { sparsity } | Latents::Binary { sparsity } | Latents::FixedSupport { sparsity } =
-        data.latents
-    {
-        ensure(sparsity > 0.0 && sparsity < 1.0, "data.latents.sparsity", || {
-            format!("a probability between 0 and 1 (both excluded), not {sparsity}")
-        })?;
-        if let Latents::FixedSupport { .. } = data.latents {
-            let ones = ((data.d as f64 * sparsity).ceil()).max((data.d as f64 * sparsity / 2.0).ceil() + 1.0);
-            ensure(ones <= data.d as f64, "data.latents.sparsity", || {
-                format!("{ones} non-zero latents do not fit into d = {}", data.d)
-            })?;
-        }
-    }
-    match data.noise {
-        Noise::Gaussian { sigma } => ensure(sigma.is_finite() && sigma >= 0.0, "data.noise.sigma", || {
-            format!("a standard deviation of at least 0, not {sigma}")
-        })?,
-        Noise::Authors { exponent } => {
-            ensure(exponent.is_finite(), "data.noise.exponent", || format!("a number, not {exponent}"))?
-        }
-        Noise::None | Noise::Paper => {}
-    }
-    let q = spec.views.masking_prob;
-    ensure((0.0..=1.0).contains(&q), "views.masking_prob", || format!("a probability from 0 to 1, not {q}"))?;
-    at_least_one("views.pairs", spec.views.pairs)
 }
 
 fn model(spec: &RunSpec) -> Result<(), Fault> {
@@ -142,7 +97,13 @@ fn model(spec: &RunSpec) -> Result<(), Fault> {
                 .into()
         })?;
     }
-    if let super::Init::Warm { closeness } = model.init {
+    if let Init::Random { scale } = model.init {
+        ensure(scale.is_finite() && scale >= 0.0, "model.init.scale", || format!("at least 0, not {scale}"))?;
+        ensure(scale == 1.0 || spec.random == Random::Native, "model.init.scale", || {
+            "the authors' scripts have no such setting; use random: native".into()
+        })?;
+    }
+    if let Init::Warm { closeness } = model.init {
         ensure(closeness.is_finite(), "model.init.closeness", || format!("a number, not {closeness}"))?;
         ensure(model.m >= spec.data.d, "model.m", || {
             format!("a warm start needs a neuron for every atom: m >= d = {}", spec.data.d)

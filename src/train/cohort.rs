@@ -7,7 +7,7 @@ use super::parallel;
 use crate::{
     data::{BatchSource, Dataset, RunStreams, initial_state},
     engine::{Batch, Engine, Member},
-    spec::{Dictionary, Init, Latents, Noise, OneHotSign, Random, RunSpec, Turn, Turns, layout::StateDict},
+    spec::{Dictionary, Init, Latents, Noise, OneHotSign, Random, RunSpec, Strengths, Turn, Turns, layout::StateDict},
 };
 
 /// Runs that are trained side by side: their data, their initial parameters, their batches.
@@ -144,10 +144,13 @@ pub fn shared(spec: &RunSpec) -> RunSpec {
     spec.method = String::new();
     spec.random = Random::Native;
     spec.data.dictionary = Dictionary::Orthonormal;
+    spec.data.coherence = 0.0;
     spec.data.latents = Latents::OneHot { sign: OneHotSign::Random };
+    spec.data.correlation = 0.0;
+    spec.data.strengths = Strengths::Equal;
     spec.data.noise = Noise::None;
     spec.views.masking_prob = 0.0;
-    spec.model.init = Init::Random;
+    spec.model.init = Init::Random { scale: 1.0 };
     spec.train.lr = 0.0;
     spec
 }

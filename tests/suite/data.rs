@@ -185,3 +185,107 @@ fn seeds_are_independent_and_cohorts_change_nothing() {
     let bits = 64.0 * first.len() as f64;
     assert!((f64::from(agree) / bits - 0.5).abs() < 5.0 * 0.5 / bits.sqrt());
 }
+
+/// Correlations of the columns, and how often an entry is not 0.
+fn correlations(z: &Array2<f64>) -> (Array2<f64>, f64) {
+    let n = z.nrows() as f64;
+    let centered = z - &z.mean_axis(Axis(0)).unwrap();
+    let covariance = centered.t().dot(&centered) / n;
+    let deviations = covariance.diag().mapv(f64::sqrt);
+    let correlation =
+        Array2::from_shape_fn(covariance.dim(), |(i, j)| covariance[[i, j]] / (deviations[i] * deviations[j]));
+    (correlation, z.iter().filter(|&&entry| entry != 0.0).count() as f64 / z.len() as f64)
+}
+
+#[test]
+fn neighbouring_latents_are_correlated_as_asked() {
+    let n = 40_000.0f64;
+    for (kind, sparsity, rho) in [("symmetric", 0.2, 0.6f64), ("symmetric", 0.1, 0.9), ("binary", 0.3, 0.5)] {
+        let text = format!(
+            "{{data: {{samples: {n}, d: 8, latents: {{kind: {kind}, sparsity: {sparsity}}}, correlation: {rho}}}}}"
+        );
+        let (found, density) = correlations(&dataset(&spec(&text)).latents);
+        for ((i, j), correlation) in found.indexed_iter().filter(|((i, j), _)| i != j) {
+            let expected = rho.powi(i.abs_diff(j) as i32);
+            // Sparse entries: few samples carry the correlation.
+            assert!(
+                (correlation - expected).abs() < 5.0 / (n * sparsity).sqrt(),
+                "{kind}, {i}, {j}: {correlation}, {expected}"
+            );
+        }
+        // Symmetric latents are redrawn while all are zero: with probability (1 - s) (1 - s (1 - rho))^(d - 1).
+        let all_zero = if kind == "binary" { 0.0 } else { (1.0 - sparsity) * (1.0 - sparsity * (1.0 - rho)).powi(7) };
+        let expected = sparsity / (1.0 - all_zero);
+        assert!((density - expected).abs() < 5.0 * (expected / n).sqrt(), "{kind}: {density}, {expected}");
+    }
+}
+
+#[test]
+fn strengths_multiply_latents_and_nothing_else() {
+    let equal = dataset(&spec("{data: {d: 4, p: 20}}"));
+    for (strengths, factors) in [
+        ("{kind: geometric, first: 4, last: 0.5}", [4.0, 2.0, 1.0, 0.5]),
+        ("{kind: given, values: [1, 3, 0.25, 2]}", [1.0, 3.0, 0.25, 2.0]),
+    ] {
+        let data = dataset(&spec(&format!("{{data: {{d: 4, p: 20, strengths: {strengths}}}}}")));
+        assert_eq!(data.dictionary, equal.dictionary);
+        let expected = &equal.latents * &ndarray::arr1(&factors);
+        assert!((&data.latents - &expected).iter().all(|off| off.abs() < 1e-15), "{strengths}");
+        let noise = |data: &Dataset| &data.x - &data.latents.dot(&data.dictionary.t());
+        assert!((noise(&data) - noise(&equal)).iter().all(|off| off.abs() < 1e-14));
+    }
+    assert!(
+        "{data: {strengths: {kind: given, values: [1, 2]}}}"
+            .parse::<RunSpec>()
+            .unwrap_err()
+            .message
+            .contains("10 atoms")
+    );
+}
+
+#[test]
+fn dictionaries_that_are_not_orthonormal() {
+    let coherent = dataset(&spec("{data: {coherence: 0.3}}")).dictionary;
+    let expected = Array2::from_shape_fn((10, 10), |(i, j)| if i == j { 1.0 } else { 0.3 });
+    assert!((coherent.t().dot(&coherent) - expected).iter().all(|off: &f64| off.abs() < 1e-13));
+
+    // Overcomplete: cosines of unit Gaussian atoms have the mean 0 and the variance 1 / p.
+    let overcomplete = dataset(&spec("{data: {p: 20, d: 60, dictionary: gaussian}, model: {m: 80}}"));
+    assert_eq!(overcomplete.dictionary.dim(), (20, 60));
+    let gram = overcomplete.dictionary.t().dot(&overcomplete.dictionary);
+    assert!(gram.diag().iter().all(|length| (length - 1.0).abs() < 1e-13));
+    let squares: f64 = gram.indexed_iter().filter(|((i, j), _)| i < j).map(|(_, cosine)| cosine * cosine).sum();
+    let (pairs, p) = (60.0 * 59.0 / 2.0, 20.0);
+    // The variance of a squared cosine is 2 (p - 1) / (p^2 (p + 2)).
+    let error = (2.0 * (p - 1.0) / (p * p * (p + 2.0)) / pairs as f64).sqrt();
+    assert!((squares / pairs - 1.0 / p).abs() < 5.0 * error, "{}", squares / pairs);
+    assert_eq!(overcomplete.x.dim(), (1000, 20));
+    for refused in
+        ["{data: {p: 20, d: 60}}", "{data: {dictionary: gaussian, coherence: 0.1}}", "{data: {coherence: 1}}"]
+    {
+        refused.parse::<RunSpec>().unwrap_err();
+    }
+}
+
+#[test]
+fn noise_may_differ_from_input_to_input() {
+    let text = "{data: {samples: 20000, p: 30, noise: {kind: heteroskedastic, first: 0.1, last: 2}}}";
+    let data = dataset(&spec(text));
+    let eps = &data.x - data.latents.dot(&data.dictionary.t());
+    for (j, input) in eps.axis_iter(Axis(1)).enumerate() {
+        let expected = 0.1 * 20f64.powf(j as f64 / 29.0);
+        let found = (input.dot(&input) / 20000.0).sqrt();
+        assert!((found / expected - 1.0).abs() < 5.0 / 40000f64.sqrt(), "input {j}: {found} for {expected}");
+    }
+}
+
+#[test]
+fn a_start_can_be_small() {
+    let start = |text: &str| {
+        let spec = spec(text);
+        initial_state(&spec, &dataset(&spec).dictionary, &mut RunStreams::new(spec.random, spec.seed))
+    };
+    let (usual, small) = (start("{}"), start("{model: {init: {kind: random, scale: 0.125}}}"));
+    assert_eq!(small["Wo.weight"], &usual["Wo.weight"] * 0.125);
+    assert_eq!(small["Wt.weight"], &usual["Wt.weight"] * 0.125);
+}
