@@ -164,6 +164,8 @@ impl Settings {
             strengths: Strengths::Equal,
             latents: Latents::FixedSupport { sparsity: d.ln().ln() / d },
             noise: self.noise,
+            noise_per_view: false,
+            fresh: false,
         };
         Dataset::draw(&spec, &mut RunStreams::new(Random::Authors, self.seed.into()))
     }

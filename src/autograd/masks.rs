@@ -77,7 +77,7 @@ fn native(masks: &[&MaskBits]) -> Option<Vec<NativeMasks>> {
 /// What is drawn: view 1 of all runs, and view 2 where that does not follow from view 1.
 fn sequences(places: &[NativeMasks]) -> Vec<(Key, Bernoulli)> {
     let views = if places[0].masks == Masks::Independent { 2 } else { 1 };
-    (0..views).flat_map(|view| places.iter().map(move |place| (place.keys[view], place.keep))).collect()
+    (0..views).flat_map(|view| places.iter().map(move |place| (place.keys[view], place.keep[view]))).collect()
 }
 
 /// Draws the words of S sequences side by side. [`Bernoulli::word`] folds one word of a key for each binary digit of the
@@ -206,7 +206,7 @@ mod tests {
             let place = |(run, alpha): (u64, f64)| {
                 let key = Key::from_seed(run);
                 let keys = [Purpose::View1, Purpose::View2].map(|purpose| key.derive(purpose));
-                let keep = Bernoulli::new(alpha).unwrap();
+                let keep = [alpha, 1.0 - alpha / 2.0].map(|alpha| Bernoulli::new(alpha).unwrap());
                 let (counter, pairs, words_of_pair) = (run * 0x1234_5678_9abc, 37, 3);
                 MaskBits::Native(NativeMasks { masks, keys, keep, counter, pairs, words_of_pair })
             };

@@ -96,7 +96,7 @@ impl AutogradEngine {
             descent: Descent::new(members, &parameters, kind, device)?,
             parameters,
             train: spec.train.clone(),
-            x: stack(&samples)?.to_kind(kind).to_device(device).flatten(0, 1),
+            x: on_device(&samples, kind, device)?,
             runs: members.len(),
             masks: MaskDrawer::new(device),
             positions: Tensor::arange(64, (Kind::Int64, device)),
@@ -126,7 +126,22 @@ impl AutogradEngine {
         let samples = self.x.index_select(0, &numbers.narrow(0, 0, places)).reshape([r, pairs, p]) * batch.scale;
         let words = self.masks.words(&bits, &numbers.narrow(0, places, numbers.size()[0] - places), pairs);
         let kept = self.expand_bits(&words, p);
-        (&samples * kept.get(0), &samples * kept.get(1))
+        let view = |view: usize| {
+            let masked = &samples * kept.get(view as i64);
+            match self.noise(batch, view) {
+                Some(noise) => masked + noise,
+                None => masked,
+            }
+        };
+        (view(0), view(1))
+    }
+
+    /// What is added to a view, `(R, B, p)`, if anything.
+    fn noise(&self, batch: &Batch, view: usize) -> Option<Tensor> {
+        let of_runs: Option<Vec<_>> =
+            batch.runs.iter().map(|run| run.noise.as_ref().map(|noise| &noise[view])).collect();
+        let noise = stack(&of_runs?).expect("the noise of all runs has the shape of a view");
+        Some(noise.to_kind(self.kind).to_device(self.device))
     }
 
     /// Numbers on the engine's device. A GPU fetches them when it gets there; the host does not wait.
@@ -182,6 +197,10 @@ impl AutogradEngine {
 
     /// One step. The losses, `(R,)`, stay on the device.
     fn advance(&mut self, batch: &Batch) -> Tensor {
+        if let Some(samples) = &batch.samples {
+            let samples: Vec<_> = samples.iter().map(|x| &**x).collect();
+            self.x = on_device(&samples, self.kind, self.device).expect("the samples of all runs have one shape");
+        }
         let (x1, x2) = no_grad(|| self.views(batch));
         let (loss, gradients) = self.backward(&x1, &x2, batch.turn);
         no_grad(|| {
@@ -231,6 +250,11 @@ impl Engine for AutogradEngine {
         let Some(representation) = &self.representation else { return Ok(Vec::new()) };
         models::unstack(representation)?.into_iter().map(|run| Ok(run.into_dimensionality::<Ix2>()?)).collect()
     }
+}
+
+/// Samples of all runs, `(R n, p)`.
+fn on_device(samples: &[&Array2<f64>], kind: Kind, device: tch::Device) -> Result<Tensor> {
+    Ok(stack(samples)?.to_kind(kind).to_device(device).flatten(0, 1))
 }
 
 /// `(R, rows, columns)`

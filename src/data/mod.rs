@@ -4,6 +4,7 @@
 //! streams and the replay of theirs.
 
 mod batches;
+mod blocks;
 mod dictionary;
 mod init;
 mod latents;
@@ -25,7 +26,7 @@ pub struct Dataset {
     pub dictionary: Array2<f64>,
     /// `z`, `(n, d)`.
     pub latents: Array2<f64>,
-    /// `x = M z + eps`, `(n, p)` (Eq. 1).
+    /// `x = M z + eps`, `(n, p)` (Eq. 1); without eps where each view has its own.
     pub x: Array2<f64>,
 }
 
@@ -38,9 +39,16 @@ impl Dataset {
     /// Draws dictionary, latents and noise, in this order.
     pub fn draw(spec: &DataSpec, streams: &mut RunStreams) -> Self {
         let dictionary = Self::dictionary(spec, streams);
-        let latents = latents::draw(spec, &mut *streams.draws(Purpose::Latents, 0));
-        let noise = noise::draw(spec, &mut *streams.draws(Purpose::Noise, 0)); // (n, p)
-        let x = latents.dot(&dictionary.t()) + noise;
+        Self::of_epoch(spec, dictionary, 0, streams)
+    }
+
+    /// The samples of an epoch, counted from 0, where each has its own.
+    pub fn of_epoch(spec: &DataSpec, dictionary: Array2<f64>, epoch: usize, streams: &mut RunStreams) -> Self {
+        let latents = latents::draw(spec, &mut *streams.draws(Purpose::Latents, epoch as u64));
+        let mut x = latents.dot(&dictionary.t());
+        if !spec.noise_per_view {
+            x = x + noise::draw(spec, &mut *streams.draws(Purpose::Noise, epoch as u64)); // (n, p)
+        }
         Self { dictionary, latents, x }
     }
 }

@@ -1,5 +1,7 @@
 use anyhow::{Context, Result};
+use ndarray::Array2;
 
+use super::blocks;
 use crate::{
     engine::{MaskBits, NativeMasks, with_complement},
     random::{
@@ -10,7 +12,7 @@ use crate::{
         shuffle,
         torch::Generator,
     },
-    spec::{Masks, Random, ViewSpec},
+    spec::{Masks, Pattern, Random, ViewSpec},
 };
 
 /// Every draw of one run, by purpose.
@@ -121,6 +123,21 @@ impl RunStreams {
         }
     }
 
+    /// Standard normal numbers `(rows, columns)` of which each row has its place in the purpose's draws, from `first` on.
+    ///
+    /// # Panics
+    /// With the authors' streams, which have no such draws; validation refuses settings that ask for them.
+    pub fn normals(&self, purpose: Purpose, first: u64, (rows, columns): (usize, usize)) -> Array2<f64> {
+        let Self::Native(key) = self else { unreachable!("validation refuses draws that the authors do not have") };
+        let key = key.derive(purpose);
+        let row = |place: u64| {
+            let mut stream = key.derive(place).stream();
+            (0..columns).map(move |_| stream.normal())
+        };
+        let values: Vec<f64> = (first..first + rows as u64).flat_map(row).collect();
+        Array2::from_shape_vec((rows, columns), values).expect("as many as there are columns for each row")
+    }
+
     /// The order in which an epoch visits its `n` samples.
     pub fn order(&mut self, epoch: usize, n: usize) -> Vec<u32> {
         match self {
@@ -139,10 +156,14 @@ impl RunStreams {
         let rows = at.samples * views.pairs;
         match self {
             Self::Native(key) => {
-                let keep = Bernoulli::new(1.0 - views.masking_prob).expect("validation admits probabilities only");
-                let counter = at.seen * (views.pairs * words) as u64;
                 let keys = [Purpose::View1, Purpose::View2].map(|purpose| key.derive(purpose));
                 let masks = views.masks;
+                if views.pattern == Pattern::Contiguous {
+                    return MaskBits::Drawn(blocks::masks(keys, views, p, at));
+                }
+                let of = |q: f64| Bernoulli::new(1.0 - q).expect("validation admits probabilities only");
+                let keep = views.masking_probs().map(of);
+                let counter = at.seen * (views.pairs * words) as u64;
                 MaskBits::Native(NativeMasks { masks, keys, keep, counter, pairs: rows, words_of_pair: words })
             }
             Self::Authors(streams) => {

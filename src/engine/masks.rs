@@ -29,8 +29,9 @@ pub struct NativeMasks {
     pub masks: Masks,
     /// Of view 1 and of view 2; the second is for independent views alone.
     pub keys: [Key; 2],
-    /// Keeps an entry with probability `1 - masking_prob`.
-    pub keep: Bernoulli,
+    /// Keeps an entry of view 1, and of view 2, with probability `1 - masking_prob`; the second is for independent views
+    /// alone.
+    pub keep: [Bernoulli; 2],
     /// Place of the first word in the keys' sequences.
     pub counter: u64,
     /// Pairs of views in the batch.
@@ -46,15 +47,15 @@ impl NativeMasks {
     }
 
     fn words(&self) -> [Vec<u64>; 2] {
-        let draw = |key: Key| {
+        let draw = |view: usize| {
             let mut out = vec![0; self.drawn()];
-            self.keep.fill(key, self.counter, &mut out);
+            self.keep[view].fill(self.keys[view], self.counter, &mut out);
             out
         };
         match self.masks {
-            Masks::Independent => self.keys.map(draw),
-            Masks::Dependent => with_complement(draw(self.keys[0])),
-            Masks::Shared => with_complement(draw(self.keys[0]).repeat(self.pairs)),
+            Masks::Independent => [0, 1].map(draw),
+            Masks::Dependent => with_complement(draw(0)),
+            Masks::Shared => with_complement(draw(0).repeat(self.pairs)),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::spec::{RunSpec, Turn, layout::StateDict};
 #[derive(Clone)]
 pub struct Member {
     /// Settings. Within a cohort all members have the same shapes, model, loss, batches and turns; they may differ in
-    /// seed, data, initial weights, masking probability and learning rate.
+    /// seed, data, initial weights, masking probabilities and learning rate.
     pub spec: Arc<RunSpec>,
     /// Samples, `(n, p)`.
     pub x: Arc<Array2<f64>>,
@@ -35,17 +35,22 @@ pub struct RunBatch {
     pub rows: Vec<u32>,
     /// Which entries the views keep.
     pub masks: MaskBits,
+    /// What is added to view 1 and to view 2 after that, `(B, p)` each.
+    pub noise: Option<[Array2<f64>; 2]>,
 }
 
 impl RunBatch {
-    /// Both views of the batch, `(B, p)`: the kept entries of the samples `x`, `(n, p)`, times `scale`.
+    /// Both views of the batch, `(B, p)`: the kept entries of the samples `x`, `(n, p)`, times `scale`, and the noise.
     pub fn views(&self, x: &Array2<f64>, scale: f64) -> [Array2<f64>; 2] {
         let p = x.ncols();
         let words = p.div_ceil(64);
+        let mut noise = self.noise.iter().flatten();
         self.masks.words().map(|bits| {
+            let noise = noise.next();
             Array2::from_shape_fn((self.rows.len(), p), |(b, j)| {
                 let kept = bits[b * words + j / 64] >> (j % 64) & 1 == 1;
-                if kept { scale * x[[self.rows[b] as usize, j]] } else { 0.0 }
+                let entry = if kept { scale * x[[self.rows[b] as usize, j]] } else { 0.0 };
+                entry + noise.map_or(0.0, |noise| noise[[b, j]])
             })
         })
     }
@@ -60,7 +65,9 @@ pub struct Batch {
     pub scale: f64,
     /// Factor on the learning rates: where the schedule stands.
     pub rate: f64,
-    /// One for each member; all of the same number of pairs.
+    /// New samples of each member, `(n, p)`, from this batch on.
+    pub samples: Option<Vec<Arc<Array2<f64>>>>,
+    /// One for each member; all of the same number of pairs, and all with noise or none.
     pub runs: Vec<RunBatch>,
 }
 

@@ -70,9 +70,15 @@ impl Engine for FusedEngine {
     fn step(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         ensure!(batch.runs.len() == self.runs.len(), "{} batches for {} runs", batch.runs.len(), self.runs.len());
         let Self { network, work, runs } = self;
+        for (run, x) in runs.iter_mut().zip(batch.samples.iter().flatten()) {
+            run.x = Matrix::from_samples(x.view());
+        }
         let step = |(run, batch_of_run): (&mut Run, &RunBatch)| {
-            let RunBatch { rows, masks } = batch_of_run;
+            let RunBatch { rows, masks, noise } = batch_of_run;
             views::mask_views(&run.x, rows, &masks.words(), batch.scale as f32, &mut work.views);
+            for (view, noise) in work.views.iter_mut().zip(noise.iter().flatten()) {
+                views::add(view, noise);
+            }
             let loss = network.backpropagate(&mut run.parameters, batch.turn, work);
             std::mem::swap(&mut run.representation, network.representation(work));
             run.descent.step(&mut run.parameters, batch.turn, batch.rate * run.train.lr);
@@ -265,8 +271,9 @@ mod tests {
         let mut run = || RunBatch {
             rows: (0..BATCH).map(|_| (draws.bits() % 20) as u32).collect(),
             masks: MaskBits::Drawn([0, 1].map(|_| (0..BATCH).map(|_| draws.bits()).collect())),
+            noise: None,
         };
-        Batch { turn, scale: 2.0, rate: 1.0, runs: (0..runs).map(|_| run()).collect() }
+        Batch { turn, scale: 2.0, rate: 1.0, samples: None, runs: (0..runs).map(|_| run()).collect() }
     }
 
     #[test]
@@ -274,7 +281,7 @@ mod tests {
         let mut draws = Draws::new(14);
         let member = member(spec("{method: ncl-predictor, train: {lr: 0.25}}"), &mut draws);
         let batch = batch(&mut draws, 1, Turn::Online);
-        let RunBatch { rows, masks } = &batch.runs[0];
+        let RunBatch { rows, masks, .. } = &batch.runs[0];
         let [x1, x2] = masks.words().map(|bits| {
             let entry = |(b, j)| if bits[b] >> j & 1 == 1 { 2.0 * member.x[(rows[b] as usize, j)] } else { 0.0 };
             vec![Array2::from_shape_fn((BATCH, 6), entry)]

@@ -1,6 +1,7 @@
 //! Views of a batch: samples by index, masked and scaled.
 
 use multiversion::multiversion;
+use ndarray::Array2;
 
 use crate::kernels::Matrix;
 
@@ -34,6 +35,13 @@ pub fn mask_views(x: &Matrix, rows: &[u32], masks: &[Vec<u64>; 2], scale: f32, v
             *first = if bits1 >> (j % 32) & 1 == 1 { entry } else { 0.0 };
             *second = if bits2 >> (j % 32) & 1 == 1 { entry } else { 0.0 };
         }
+    }
+}
+
+/// Adds noise `(B, p)` to a view `(p, B)`.
+pub fn add(view: &mut Matrix, noise: &Array2<f64>) {
+    for (view, noise) in view.iter_mut().zip(noise.columns()) {
+        view.iter_mut().zip(noise).for_each(|(view, noise)| *view += *noise as f32);
     }
 }
 

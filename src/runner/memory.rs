@@ -89,7 +89,11 @@ pub fn bytes(spec: &RunSpec, engine: Chosen) -> f64 {
     // Data are drawn in double precision, and scalar products of a fused loss stored once for both. A row takes some 300
     // bytes; batches are listed.
     let rows = 300.0 * spec.train.epochs as f64 / spec.metrics.every as f64;
-    let shared = 8.0 * n * d + 8.0 * p * d + rows + 48.0 * spec.batch_count() as f64;
+    // New samples are drawn while the old ones are in use; noise of the views is drawn and added in double precision.
+    let fresh = if spec.data.fresh { 24.0 * n * (p + d) } else { 0.0 };
+    let noisy = spec.data.noise_per_view || spec.views.noise > 0.0;
+    let noise = if noisy { 40.0 * b * p } else { 0.0 };
+    let shared = fresh + noise + 8.0 * n * d + 8.0 * p * d + rows + 48.0 * spec.batch_count() as f64;
     match engine {
         Chosen::Fused => {
             let batch = b * (2.0 * p + 4.0 * layers * m) + of_loss.similarities as f64;
@@ -209,6 +213,7 @@ mod tests {
             bytes(&spec, Chosen::Fused)
         };
         assert!(needed("{views: {pairs: 1000000}}") > 1e11);
+        assert!(needed("{data: {samples: 1000000, fresh: true}}") > 2.0 * needed("{data: {samples: 1000000}}"));
         assert!(needed("{data: {samples: 1000000000}}") > 1e11);
         assert!(
             needed("{model: {m: 200000}}") > 1e12 && needed("{model: {m: 200000}, metrics: {detail_every: 0}}") < 1e10

@@ -1,6 +1,8 @@
 //! What makes no sense in data and views.
 
-use super::{DataSpec, Dictionary, Latents, Noise, Random, RunSpec, Strengths, ViewSpec, validate::at_least_one};
+use super::{
+    DataSpec, Dictionary, Latents, Masks, Noise, Random, RunSpec, Strengths, ViewSpec, validate::at_least_one,
+};
 use crate::fault::{Fault, ensure, positive};
 
 /// Checks ranges and combinations of `data` and `views`.
@@ -13,7 +15,7 @@ pub fn check(spec: &RunSpec) -> Result<(), Fault> {
     latents(data, spec.random)?;
     noise(data.noise)?;
     view(views)?;
-    if spec.random == Random::Authors { as_the_authors(data) } else { Ok(()) }
+    if spec.random == Random::Authors { as_the_authors(data, views) } else { Ok(()) }
 }
 
 fn dictionary(data: &DataSpec) -> Result<(), Fault> {
@@ -110,17 +112,32 @@ fn noise(noise: Noise) -> Result<(), Fault> {
 fn view(views: &ViewSpec) -> Result<(), Fault> {
     let q = views.masking_prob;
     ensure((0.0..=1.0).contains(&q), "views.masking_prob", || format!("a probability from 0 to 1, not {q}"))?;
+    if let Some(q) = views.second_masking_prob {
+        let path = "views.second_masking_prob";
+        ensure((0.0..=1.0).contains(&q), path, || format!("a probability from 0 to 1, not {q}"))?;
+        ensure(views.masks == Masks::Independent, path, || {
+            "of dependent views, the second's mask follows from the first's; use masks: independent".into()
+        })?;
+    }
+    ensure(views.noise.is_finite() && views.noise >= 0.0, "views.noise", || {
+        format!("a standard deviation of at least 0, not {}", views.noise)
+    })?;
     at_least_one("views.pairs", views.pairs)
 }
 
 /// Their scripts draw from generators in an order of their own, which knows nothing of what they do not have.
-fn as_the_authors(data: &DataSpec) -> Result<(), Fault> {
+fn as_the_authors(data: &DataSpec, views: &ViewSpec) -> Result<(), Fault> {
     let ours = [
         ("data.dictionary", data.dictionary == Dictionary::Gaussian),
         ("data.coherence", data.coherence != 0.0),
         ("data.correlation", data.correlation != 0.0),
         ("data.strengths", !data.strengths.are_equal()),
         ("data.noise", matches!(data.noise, Noise::Heteroskedastic { .. })),
+        ("data.noise_per_view", data.noise_per_view),
+        ("data.fresh", data.fresh),
+        ("views.second_masking_prob", views.second_masking_prob.is_some()),
+        ("views.pattern", !views.pattern.is_entries()),
+        ("views.noise", views.noise != 0.0),
     ];
     ours.into_iter().try_for_each(|(path, is_set)| {
         ensure(!is_set, path, || "the authors' scripts have no such setting; use random: native".into())

@@ -30,6 +30,12 @@ pub struct DataSpec {
     pub strengths: Strengths,
     /// Distribution of eps.
     pub noise: Noise,
+    /// Whether each view of a sample has noise of its own, drawn anew every time, instead of the sample's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub noise_per_view: bool,
+    /// Whether every epoch has new samples, from the same dictionary.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fresh: bool,
 }
 
 impl DataSpec {
@@ -178,8 +184,35 @@ pub struct ViewSpec {
     pub masks: Masks,
     /// Probability that an entry is set to ZERO, the authors' `q`; the paper's alpha is `1 - masking_prob`.
     pub masking_prob: f64,
+    /// The same in view 2, where it differs; for independent masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_masking_prob: Option<f64>,
+    /// Which entries go together.
+    #[serde(default, skip_serializing_if = "Pattern::is_entries")]
+    pub pattern: Pattern,
+    /// Standard deviation of Gaussian noise that is added to every entry of a view, masked or not, drawn anew every time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub noise: f64,
     /// Pairs of views made of each sample, stacked along the batch (the authors' `n_aug` when multimasking).
     pub pairs: usize,
+}
+
+/// Which entries a mask sets to zero together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Each by itself.
+    #[default]
+    Entries,
+    /// A block of `masking_prob p` neighbours, rounded, that begins anywhere and goes on at the first entry after the last.
+    Contiguous,
+}
+
+impl Pattern {
+    /// Whether entries are masked one by one.
+    pub fn is_entries(&self) -> bool {
+        *self == Self::Entries
+    }
 }
 
 /// How the two views of a pair depend on each other.
@@ -195,6 +228,11 @@ pub enum Masks {
 }
 
 impl ViewSpec {
+    /// Masking probability of view 1 and of view 2.
+    pub fn masking_probs(&self) -> [f64; 2] {
+        [self.masking_prob, self.second_masking_prob.unwrap_or(self.masking_prob)]
+    }
+
     /// Factor on the kept entries.
     pub fn scale(&self) -> f64 {
         match self.masks {
@@ -202,6 +240,10 @@ impl ViewSpec {
             Masks::Independent | Masks::Shared => 1.0,
         }
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn is_zero(value: &f64) -> bool {

@@ -330,6 +330,11 @@ impl RunSpec {
         tree["data"]["coherence"] = self.data.coherence.into();
         tree["data"]["correlation"] = self.data.correlation.into();
         tree["data"]["strengths"] = json(serde_json::to_value(&self.data.strengths));
+        tree["data"]["noise_per_view"] = self.data.noise_per_view.into();
+        tree["data"]["fresh"] = self.data.fresh.into();
+        tree["views"]["second_masking_prob"] = json(serde_json::to_value(self.views.second_masking_prob));
+        tree["views"]["pattern"] = json(serde_json::to_value(self.views.pattern));
+        tree["views"]["noise"] = self.views.noise.into();
         if let Init::Random { scale } = self.model.init {
             tree["model"]["init"]["scale"] = scale.into();
         }

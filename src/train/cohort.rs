@@ -95,10 +95,16 @@ impl Cohort {
         &self.datasets
     }
 
-    /// Shuffles the samples of every run for an epoch, counted from 0.
+    /// Shuffles the samples of every run for an epoch, counted from 0, or draws new ones.
     pub fn begin_epoch(&mut self, epoch: usize) {
         self.epoch = epoch;
         parallel::each_of(&mut self.sources, |source| source.begin_epoch(epoch));
+        for ((member, dataset), source) in self.members.iter().zip(&mut self.datasets).zip(&mut self.sources) {
+            if member.spec.data.fresh {
+                let dictionary = std::mem::take(&mut dataset.dictionary);
+                *dataset = Dataset::of_epoch(&member.spec.data, dictionary, epoch, source.streams_mut());
+            }
+        }
     }
 
     /// Counts the epoch as finished.
@@ -110,9 +116,11 @@ impl Cohort {
     pub fn batch(&mut self, k: usize) -> Batch {
         let runs = parallel::each_of(&mut self.sources, |source| source.batch(k));
         self.last_rows = runs.iter().map(|run| run.rows.clone()).collect();
-        let RunSpec { train, views, .. } = &**self.spec();
+        let RunSpec { data, train, views, .. } = &**self.spec();
+        let fresh = data.fresh && k == 0;
+        let samples = fresh.then(|| self.datasets.iter().map(|data| Arc::new(data.x.clone())).collect());
         let rate = train.schedule.factor(self.epoch, train.epochs);
-        Batch { turn: turn(train.turns, k), scale: views.scale(), rate, runs }
+        Batch { turn: turn(train.turns, k), scale: views.scale(), rate, samples, runs }
     }
 
     /// Latents of the batch dealt last, `(B, d)`, for each run.
@@ -150,6 +158,7 @@ pub fn shared(spec: &RunSpec) -> RunSpec {
     spec.data.strengths = Strengths::Equal;
     spec.data.noise = Noise::None;
     spec.views.masking_prob = 0.0;
+    spec.views.second_masking_prob = None;
     spec.model.init = Init::Random { scale: 1.0 };
     spec.train.lr = 0.0;
     spec

@@ -289,3 +289,130 @@ fn a_start_can_be_small() {
     assert_eq!(small["Wo.weight"], &usual["Wo.weight"] * 0.125);
     assert_eq!(small["Wt.weight"], &usual["Wt.weight"] * 0.125);
 }
+
+/// Noise of the views' own, with dependent masks: zero outside of a view's mask, twice the deviation within.
+#[test]
+fn views_may_have_noise_of_their_own() {
+    let text =
+        "{data: {samples: 4000, p: 70, noise: {kind: heteroskedastic, first: 0.5, last: 2}, noise_per_view: true},
+                 views: {masks: dependent}, train: {batch_size: 4000}}";
+    let spec = spec(text);
+    let data = dataset(&spec);
+    assert_eq!(data.x, data.latents.dot(&data.dictionary.t()), "the samples have no noise");
+    let batch = batches(&spec, 0).remove(0);
+    let (noise, words) = (batch.noise.as_ref().unwrap(), batch.masks.words());
+    for j in [0, 35, 69] {
+        let expected = 2.0 * 0.5 * 4f64.powf(j as f64 / 69.0);
+        for (noise, words) in noise.iter().zip(&words) {
+            let kept: Vec<f64> = (0..4000).filter(|&row| bit(words, 70, row, j)).map(|row| noise[[row, j]]).collect();
+            let deviation = (kept.iter().map(|x| x * x).sum::<f64>() / kept.len() as f64).sqrt();
+            assert!((deviation / expected - 1.0).abs() < 5.0 / (2.0 * kept.len() as f64).sqrt(), "{j}: {deviation}");
+            assert!((0..4000).all(|row| bit(words, 70, row, j) || noise[[row, j]] == 0.0));
+        }
+    }
+    let again = batches(&spec, 1).remove(0);
+    assert_ne!(again.noise, batch.noise, "drawn anew every epoch");
+}
+
+#[test]
+fn noise_is_added_to_all_of_a_view() {
+    let spec = spec("{data: {samples: 3000, p: 20}, views: {noise: 0.3}, train: {batch_size: 3000}}");
+    let batch = batches(&spec, 0).remove(0);
+    let [first, second] = batch.noise.as_ref().unwrap();
+    let n = first.len() as f64;
+    for noise in [first, second] {
+        let deviation = ((noise * noise).sum() / n).sqrt();
+        assert!((deviation / 0.3 - 1.0).abs() < 5.0 / (2.0 * n).sqrt());
+    }
+    assert!((first * second).sum().abs() < 5.0 * 0.09 * n.sqrt(), "the views' noise is independent");
+    let x = dataset(&spec).x;
+    let silent = engine_batch_without_noise(&batch);
+    for (view, (masked, noise)) in batch.views(&x, 1.0).iter().zip(silent.views(&x, 1.0).iter().zip([first, second])) {
+        assert_eq!(view, masked + noise);
+    }
+}
+
+fn engine_batch_without_noise(batch: &RunBatch) -> RunBatch {
+    RunBatch { noise: None, ..batch.clone() }
+}
+
+#[test]
+fn each_view_may_have_a_masking_probability() {
+    let spec = spec("{data: {p: 70}, views: {masking_prob: 0.25, second_masking_prob: 0.9}}");
+    let (mut kept, mut n) = ([0.0; 2], 0.0);
+    for batch in (0..3).flat_map(|epoch| batches(&spec, epoch)) {
+        n += 70.0 * batch.rows.len() as f64;
+        for (kept, words) in kept.iter_mut().zip(batch.masks.words()) {
+            *kept += (0..batch.rows.len())
+                .map(|row| (0..70).filter(|&j| bit(&words, 70, row, j)).count() as f64)
+                .sum::<f64>();
+        }
+    }
+    for (kept, keep) in kept.into_iter().zip([0.75, 0.1]) {
+        assert!((kept / n - keep).abs() < 5.0 * (keep * (1.0 - keep) / n).sqrt(), "{} for {keep}", kept / n);
+    }
+    let fault = "{views: {masks: dependent, second_masking_prob: 0.3}}".parse::<RunSpec>().unwrap_err();
+    assert_eq!(fault.path, "views.second_masking_prob");
+}
+
+/// One block of `q p` zeros in each mask, cyclically; it begins anywhere equally often.
+#[test]
+fn contiguous_masks_are_blocks() {
+    for (p, q, zeros) in [(70, 0.3, 21), (50, 0.5, 25), (20, 0.99, 20)] {
+        let spec = spec(&format!("{{data: {{p: {p}}}, views: {{pattern: contiguous, masking_prob: {q}}}}}"));
+        let (mut starts, mut masks) = (vec![0.0; p], 0.0);
+        for batch in (0..8).flat_map(|epoch| batches(&spec, epoch)) {
+            for words in batch.masks.words() {
+                for row in 0..batch.rows.len() {
+                    let kept: Vec<bool> = (0..p).map(|j| bit(&words, p, row, j)).collect();
+                    assert_eq!(kept.iter().filter(|kept| !**kept).count(), zeros);
+                    let begins: Vec<usize> = (0..p).filter(|&j| !kept[j] && kept[(j + p - 1) % p]).collect();
+                    assert_eq!(begins.len(), usize::from(zeros < p), "one block");
+                    begins.iter().for_each(|&j| starts[j] += 1.0);
+                    masks += 1.0;
+                }
+            }
+        }
+        if zeros < p {
+            let each = masks / p as f64;
+            assert!(starts.iter().all(|&count| (count - each).abs() < 5.0 * each.sqrt()), "{starts:?}");
+        }
+    }
+    let both = batches(&spec("{views: {pattern: contiguous, masks: dependent}}"), 0).remove(0).masks.words();
+    assert!(both[0].iter().zip(&both[1]).all(|(a, b)| a ^ b == u64::MAX));
+}
+
+#[test]
+fn fresh_samples_are_functions_of_their_epoch() {
+    let spec =
+        |fresh: bool| self::spec(&format!("{{data: {{samples: 60, fresh: {fresh}}}, train: {{batch_size: 20}}}}"));
+    let mut cohort = Cohort::draw(&[spec(true)]).unwrap();
+    let fixed = Cohort::draw(&[spec(false)]).unwrap();
+    let mut seen = Vec::new();
+    for epoch in [0, 1, 2, 1] {
+        cohort.begin_epoch(epoch);
+        let samples = cohort.batch(0).samples.expect("new samples");
+        assert_eq!(*samples[0], cohort.datasets()[0].x);
+        assert!(cohort.batch(1).samples.is_none());
+        assert_eq!(cohort.datasets()[0].dictionary, fixed.datasets()[0].dictionary);
+        seen.push(samples[0].clone());
+    }
+    assert_eq!(*seen[0], fixed.datasets()[0].x, "the first epoch's are those of a run that keeps them");
+    assert!(seen[0] != seen[1] && seen[1] != seen[2]);
+    assert_eq!(seen[1], seen[3], "whatever came before");
+}
+
+/// What is drawn for a batch does not depend on its size, and both engines train on it.
+#[test]
+fn noise_and_blocks_do_not_depend_on_the_batch_size() {
+    let drawn = |batch: usize| {
+        let views = "pattern: contiguous, noise: 0.1, pairs: 2, masking_prob: 0.3, second_masking_prob: 0.6";
+        let data = "samples: 90, noise_per_view: true";
+        let spec = spec(&format!("{{data: {{{data}}}, views: {{{views}}}, train: {{batch_size: {batch}}}}}"));
+        let batches = batches(&spec, 2);
+        let words: Vec<_> = batches.iter().flat_map(|batch| batch.masks.words()[1].clone()).collect();
+        let noise: Vec<_> = batches.iter().flat_map(|batch| batch.noise.as_ref().unwrap()[1].clone()).collect();
+        (words, noise)
+    };
+    assert_eq!(drawn(90), drawn(7));
+}

@@ -82,6 +82,38 @@ fn fused_steps_are_autograd_steps() {
     }
 }
 
+/// Every kind of data and views that is made by the batch.
+#[test]
+fn both_engines_train_on_what_batches_bring() {
+    let views = [
+        "data: {noise_per_view: true}, views: {masks: dependent}",
+        "data: {fresh: true}, views: {noise: 0.2, pairs: 2}",
+        "views: {pattern: contiguous, masking_prob: 0.3, second_masking_prob: 0.6}",
+        "data: {p: 10, d: 24, dictionary: gaussian}, views: {masking_prob: 0.2, second_masking_prob: 0.5}",
+    ];
+    for views in views {
+        for method in ["ncl", "cl"] {
+            let spec = |dtype: &str| -> Arc<RunSpec> {
+                let base = format!(
+                    "{{method: {method}, dtype: {dtype}, data: {{samples: 60, p: 24, d: 6}}, model: {{m: 9}}, \
+                     train: {{batch_size: 20, epochs: 3}}}}"
+                );
+                let [base, views] = [base, format!("{{{views}}}")].map(|text| serde_yaml::from_str(&text).unwrap());
+                Arc::new(resolve(&[&base, &views]).unwrap_or_else(|fault| panic!("{fault:?}")))
+            };
+            let (double, state) =
+                trained(&spec("float64"), |members| Box::new(AutogradEngine::new(members, Device::Cpu).unwrap()));
+            let (single, ours) = trained(&spec("float32"), |members| Box::new(FusedEngine::new(members).unwrap()));
+            for (ours, theirs) in single.iter().zip(&double) {
+                assert!((ours - theirs).abs() < 2e-5 * theirs.abs().max(1.0), "{method}, {views}: {ours}, {theirs}");
+            }
+            let off =
+                norm((&ours["Wo.weight"] - &state["Wo.weight"]).into_iter()) / norm(state["Wo.weight"].iter().copied());
+            assert!(off < 2e-5, "{method}, {views}: {off:e}");
+        }
+    }
+}
+
 /// Most views are wholly masked.
 const WHOLLY_MASKED: &str = "{method: ncl, dtype: DTYPE, data: {samples: 64, p: 10, d: 10}, \
                              views: {masking_prob: 0.95}, train: {batch_size: 32, epochs: 5}}";

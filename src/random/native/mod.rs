@@ -62,6 +62,14 @@ pub enum Purpose {
     View1 = 8,
     /// The mask of the second view.
     View2 = 9,
+    /// Noise of the first view's own under its mask.
+    Noise1 = 10,
+    /// Noise of the second view's own under its mask.
+    Noise2 = 11,
+    /// Noise on all of the first view.
+    Added1 = 12,
+    /// Noise on all of the second view.
+    Added2 = 13,
 }
 
 impl From<Purpose> for u64 {
