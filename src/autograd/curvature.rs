@@ -15,7 +15,8 @@ impl AutogradEngine {
     /// Loss of each member on given views.
     pub fn losses(&mut self, views: &Views, turn: Turn) -> Result<Vec<f64>> {
         let (x1, x2) = self.given(views)?;
-        let loss = no_grad(|| self.model.forward(&x1, &x2, turn).loss);
+        let keys = self.fixed_draws();
+        let loss = no_grad(|| self.model.forward(&x1, &x2, turn, &keys).loss);
         Ok(Vec::try_from(loss.to_kind(Kind::Double))?)
     }
 
@@ -24,7 +25,7 @@ impl AutogradEngine {
     /// its kink.
     pub fn hessian_products(&mut self, views: &Views, turn: Turn, directions: &[StateDict]) -> Result<Vec<StateDict>> {
         let (x1, x2) = self.given(views)?;
-        let Forward { loss, .. } = self.model.forward(&x1, &x2, turn);
+        let Forward { loss, .. } = self.model.forward(&x1, &x2, turn, &self.fixed_draws());
         let learning: Vec<_> = self.parameters.learning(turn).collect();
         let tensors: Vec<&Tensor> = learning.iter().map(|(_, tensor)| *tensor).collect();
         let gradients = Tensor::run_backward(&[loss.sum(None)], &tensors, true, true);

@@ -32,6 +32,7 @@ use crate::{
     losses::Loss,
     models::{self, Forward, Model, Parameters, Purpose},
     nn::no_grad,
+    random::native::Key,
     spec::{
         Dtype, TrainSpec, Turn,
         layout::{Layout, StateDict},
@@ -183,8 +184,8 @@ impl AutogradEngine {
     /// Losses `(R,)` and the gradient of every parameter that learns in this turn.
     ///
     /// The loss of a cohort is the sum over runs, so each run's gradient is its own.
-    fn backward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> (Tensor, Vec<Tensor>) {
-        let Forward { loss, representation } = self.model.forward(x1, x2, turn);
+    fn backward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn, keys: &[Key]) -> (Tensor, Vec<Tensor>) {
+        let Forward { loss, representation } = self.model.forward(x1, x2, turn, keys);
         self.representation = Some(representation);
         let learning: Vec<&Tensor> = self.parameters.learning(turn).map(|(_, tensor)| tensor).collect();
         // Everything that would learn in this turn may be frozen.
@@ -195,6 +196,11 @@ impl AutogradEngine {
         (loss.detach(), gradients)
     }
 
+    /// Where nothing is said about a loss's draws.
+    fn fixed_draws(&self) -> Vec<Key> {
+        vec![Key::from_seed(0); self.runs]
+    }
+
     /// One step. The losses, `(R,)`, stay on the device.
     fn advance(&mut self, batch: &Batch) -> Tensor {
         if let Some(samples) = &batch.samples {
@@ -202,7 +208,8 @@ impl AutogradEngine {
             self.x = on_device(&samples, self.kind, self.device).expect("the samples of all runs have one shape");
         }
         let (x1, x2) = no_grad(|| self.views(batch));
-        let (loss, gradients) = self.backward(&x1, &x2, batch.turn);
+        let keys: Vec<Key> = batch.runs.iter().map(|run| run.draws).collect();
+        let (loss, gradients) = self.backward(&x1, &x2, batch.turn, &keys);
         no_grad(|| {
             self.descent.step(&self.parameters, &gradients, batch.turn, batch.rate);
             constraints::apply(&self.train, &self.parameters);
@@ -223,7 +230,7 @@ impl Engine for AutogradEngine {
 
     fn gradients(&mut self, views: &Views, turn: Turn) -> Result<Vec<(f64, StateDict)>> {
         let (x1, x2) = self.given(views)?;
-        let (loss, gradients) = self.backward(&x1, &x2, turn);
+        let (loss, gradients) = self.backward(&x1, &x2, turn, &self.fixed_draws());
         let losses = Vec::<f64>::try_from(loss.to_kind(Kind::Double))?;
         Ok(losses.into_iter().zip(self.named(&gradients, turn)?).collect())
     }

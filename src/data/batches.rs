@@ -49,7 +49,7 @@ impl BatchSource {
         let noise = self.noise(at, &masks);
         let pairs = self.spec.views.pairs;
         let rows = self.order[range].iter().flat_map(|&row| std::iter::repeat_n(row, pairs)).collect();
-        RunBatch { rows, masks, noise }
+        RunBatch { rows, masks, draws: self.streams.of_loss(self.epoch * self.ranges.len() + k), noise }
     }
 
     /// What is added to the views of a batch, if anything: noise of their own under their masks, and noise over all.

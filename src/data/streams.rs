@@ -123,6 +123,14 @@ impl RunStreams {
         }
     }
 
+    /// Where a loss draws from at a step, counted over all epochs. (A loss that draws is no loss of the authors'.)
+    pub fn of_loss(&self, step: usize) -> Key {
+        match self {
+            Self::Native(key) => key.derive(Purpose::Loss).derive(step as u64),
+            Self::Authors(_) => Key::from_seed(0),
+        }
+    }
+
     /// Standard normal numbers `(rows, columns)` of which each row has its place in the purpose's draws, from `first` on.
     ///
     /// # Panics

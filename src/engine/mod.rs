@@ -13,7 +13,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use ndarray::Array2;
 
-use crate::spec::{RunSpec, Turn, layout::StateDict};
+use crate::{
+    random::native::Key,
+    spec::{RunSpec, Turn, layout::StateDict},
+};
 
 /// One run of a cohort as an engine receives it.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ pub struct RunBatch {
     pub rows: Vec<u32>,
     /// Which entries the views keep.
     pub masks: MaskBits,
+    /// Where the loss's draws of this step come from, if it draws.
+    pub draws: Key,
     /// What is added to view 1 and to view 2 after that, `(B, p)` each.
     pub noise: Option<[Array2<f64>; 2]>,
 }

@@ -13,6 +13,7 @@ use crate::{
     engine::{Batch, Engine, Member, RunBatch, Views},
     kernels::Matrix,
     losses::Loss,
+    random::native::Key,
     spec::{
         BatchNorm, Dtype, Predictor, RunSpec, TrainSpec, Turn,
         layout::{Layout, StateDict},
@@ -74,7 +75,8 @@ impl Engine for FusedEngine {
             run.x = Matrix::from_samples(x.view());
         }
         let step = |(run, batch_of_run): (&mut Run, &RunBatch)| {
-            let RunBatch { rows, masks, noise } = batch_of_run;
+            let RunBatch { rows, masks, draws, noise } = batch_of_run;
+            work.kernel.draw(*draws);
             views::mask_views(&run.x, rows, &masks.words(), batch.scale as f32, &mut work.views);
             for (view, noise) in work.views.iter_mut().zip(noise.iter().flatten()) {
                 views::add(view, noise);
@@ -98,6 +100,7 @@ impl Engine for FusedEngine {
                 "views of {} entries, two of one shape",
                 run.x.rows()
             );
+            self.work.kernel.draw(Key::from_seed(0));
             self.work.views = [Matrix::from_samples(x1.view()), Matrix::from_samples(x2.view())];
             let loss = self.network.backpropagate(&mut run.parameters, turn, &mut self.work);
             std::mem::swap(&mut run.representation, self.network.representation(&mut self.work));
@@ -271,6 +274,7 @@ mod tests {
         let mut run = || RunBatch {
             rows: (0..BATCH).map(|_| (draws.bits() % 20) as u32).collect(),
             masks: MaskBits::Drawn([0, 1].map(|_| (0..BATCH).map(|_| draws.bits()).collect())),
+            draws: Key::from_seed(0),
             noise: None,
         };
         Batch { turn, scale: 2.0, rate: 1.0, samples: None, runs: (0..runs).map(|_| run()).collect() }

@@ -46,7 +46,8 @@ pub struct Workspace {
     predictor: Vec<Trace>,
     gradients: [Matrix; 2],
     spare: Matrix,
-    kernel: Box<dyn Kernel>,
+    /// Of the loss.
+    pub kernel: Box<dyn Kernel>,
 }
 
 impl Network {

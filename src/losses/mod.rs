@@ -20,6 +20,7 @@ mod l2;
 mod negative_cosine;
 mod nt_xent;
 mod siglip;
+mod sigreg;
 mod spectral;
 mod vicreg;
 
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     fault::{Fault, ensure},
     kernels::Matrix,
+    random::native::Key,
 };
 
 /// A loss between the representations of two views, as a mean over the batch.
@@ -60,6 +62,17 @@ pub trait Loss: Debug + Send + Sync {
     /// The formula in plain loops, for representations `(B, m)`: where every test starts.
     fn literal(&self, a: ArrayView2<f64>, b: ArrayView2<f64>) -> f64;
 
+    /// Whether it draws something at every step. Where nothing is said about the draws, they are those of the key of seed 0.
+    fn draws(&self) -> bool {
+        false
+    }
+
+    /// The formula with the draws of a key.
+    fn literal_drawn(&self, a: ArrayView2<f64>, b: ArrayView2<f64>, key: Key) -> f64 {
+        let _ = key;
+        self.literal(a, b)
+    }
+
     /// Value and gradient by hand, for the fused engine. None leaves the loss to autograd.
     fn kernel(&self) -> Option<Box<dyn Kernel>> {
         None
@@ -69,6 +82,13 @@ pub trait Loss: Debug + Send + Sync {
     /// detaches it.
     #[cfg(feature = "torch")]
     fn tensor(&self, a: &tch::Tensor, b: &tch::Tensor) -> tch::Tensor;
+
+    /// The same with the draws of a key for each run.
+    #[cfg(feature = "torch")]
+    fn tensor_drawn(&self, a: &tch::Tensor, b: &tch::Tensor, keys: &[Key]) -> tch::Tensor {
+        let _ = keys;
+        self.tensor(a, b)
+    }
 }
 
 /// Which representations a loss is between.
@@ -106,6 +126,11 @@ pub struct Work {
 
 /// Value and gradient of a loss in single precision, with the working memory that it keeps from step to step.
 pub trait Kernel: Send {
+    /// Where the loss's draws come from at the next step.
+    fn draw(&mut self, key: Key) {
+        let _ = key;
+    }
+
     /// The loss of representations `(m, B)`; their gradients replace what `gradients` holds. Of a learner and a teacher,
     /// only the learner's, which comes first, has one.
     fn loss(&mut self, views: [&Matrix; 2], gradients: &mut [Matrix; 2]) -> f64;
@@ -166,6 +191,7 @@ losses! {
     Dcl in dcl: "NT-Xent with the positive left out of the denominator (DCL)",
     Siglip in siglip: "each pair of views is classified by itself as partners or not (SigLIP)",
     Spectral in spectral: "`-2 <a, b> + <a_i, b_j>^2` over unequal samples (spectral contrastive)",
+    Sigreg in sigreg: "views agree, and are Gaussian along random directions (LeJEPA)",
     AlignmentUniformity in alignment_uniformity: "partners are near, all samples far apart (alignment and uniformity)",
 }
 

@@ -14,6 +14,7 @@ use tch::Tensor;
 
 use crate::{
     losses::{Invariance, Loss},
+    random::native::Key,
     spec::{Family, ModelSpec, Turn},
 };
 
@@ -28,9 +29,9 @@ pub struct Forward {
 
 /// A network with its loss, on the views `x1` and `x2` of a cohort, `(R, B, p)`.
 pub trait Model: Send {
-    /// Representations and loss, one for each run. Parameters that rest in this turn get no gradient; batch norms track the
+    /// Representations and loss, one for each run, with the draws of its key if the loss draws. Parameters that rest in this turn get no gradient; batch norms track the
     /// batch's statistics.
-    fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> Forward;
+    fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn, keys: &[Key]) -> Forward;
 }
 
 /// What a loss is needed for.
@@ -51,19 +52,19 @@ struct Criterion {
 
 impl Criterion {
     /// Loss of a representation that learns and one that teaches, both `(R, B, m)`, as `(R,)`.
-    fn of_learner(&self, learner: &Tensor, teacher: &Tensor) -> Tensor {
+    fn of_learner(&self, learner: &Tensor, teacher: &Tensor, keys: &[Key]) -> Tensor {
         match self.purpose {
-            Purpose::Training => self.of_both(learner, &teacher.detach()),
-            Purpose::Landscape => self.of_both(learner, teacher),
+            Purpose::Training => self.of_both(learner, &teacher.detach(), keys),
+            Purpose::Landscape => self.of_both(learner, teacher, keys),
         }
     }
 
     /// Loss of two representations `(R, B, m)` that both learn, as `(R,)`.
-    fn of_both(&self, a: &Tensor, b: &Tensor) -> Tensor {
+    fn of_both(&self, a: &Tensor, b: &Tensor, keys: &[Key]) -> Tensor {
         if self.purpose == Purpose::Landscape && self.loss.invariances().contains(&Invariance::Scale) {
-            return self.loss.tensor(&zero_as_constant(a), &zero_as_constant(b));
+            return self.loss.tensor_drawn(&zero_as_constant(a), &zero_as_constant(b), keys);
         }
-        self.loss.tensor(a, b)
+        self.loss.tensor_drawn(a, b, keys)
     }
 }
 

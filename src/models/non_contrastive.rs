@@ -4,9 +4,12 @@ use super::{
     Criterion, Forward, Model, Parameters,
     parts::{Encoder, Predictor},
 };
-use crate::spec::{
-    ModelSpec, Part, Turn,
-    layout::{Kind, Site},
+use crate::{
+    random::native::Key,
+    spec::{
+        ModelSpec, Part, Turn,
+        layout::{Kind, Site},
+    },
 };
 
 /// Two encoders, online on view 1 and target on view 2, with or without a predictor (Eq. 4-8, 15).
@@ -37,8 +40,8 @@ impl NonContrastive {
 
     /// Loss of the prediction from `learner` to the fixed `teacher`, both `(R, B, m)`; the predictor is shared by both
     /// turns.
-    fn distance(&self, learner: &Tensor, teacher: &Tensor) -> Tensor {
-        self.criterion.of_learner(&self.predictor.forward(learner), teacher)
+    fn distance(&self, learner: &Tensor, teacher: &Tensor, keys: &[Key]) -> Tensor {
+        self.criterion.of_learner(&self.predictor.forward(learner), teacher, keys)
     }
 
     /// `c/2 (|W^o|^2 + |W^t|^2)` of Eq. 7 and 13, `(R,)`.
@@ -50,13 +53,13 @@ impl NonContrastive {
 }
 
 impl Model for NonContrastive {
-    fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn) -> Forward {
+    fn forward(&mut self, x1: &Tensor, x2: &Tensor, turn: Turn, keys: &[Key]) -> Forward {
         let [zo] = self.online.forward([x1]); // (R, B, m)
         let [zt] = self.target.forward([x2]); // (R, B, m)
         let loss = match turn {
-            Turn::Online => self.distance(&zo, &zt),
-            Turn::Target => self.distance(&zt, &zo),
-            Turn::Joint => (self.distance(&zo, &zt) + self.distance(&zt, &zo)) / 2.0,
+            Turn::Online => self.distance(&zo, &zt, keys),
+            Turn::Target => self.distance(&zt, &zo, keys),
+            Turn::Joint => (self.distance(&zo, &zt, keys) + self.distance(&zt, &zo, keys)) / 2.0,
         };
         let loss = match self.penalty() {
             Some(penalty) => loss + penalty,

@@ -4,7 +4,10 @@ use super::{
     Criterion, Forward, Model, Parameters,
     parts::{Encoder, Projector},
 };
-use crate::spec::{ModelSpec, Part, Turn};
+use crate::{
+    random::native::Key,
+    spec::{ModelSpec, Part, Turn},
+};
 
 /// One encoder for both views, with or without a projector, and a loss from which both views learn (Eq. 9).
 ///
@@ -27,10 +30,10 @@ impl SimClr {
 }
 
 impl Model for SimClr {
-    fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn) -> Forward {
+    fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn, keys: &[Key]) -> Forward {
         let [z1, z2] = self.encoder.forward([x1, x2]); // (R, B, m)
         let [y1, y2] = self.projector.forward([&z1, &z2]);
-        let loss = self.criterion.of_both(&y1, &y2);
+        let loss = self.criterion.of_both(&y1, &y2, keys);
         Forward { loss, representation: z1.detach() }
     }
 }

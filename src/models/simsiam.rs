@@ -4,7 +4,10 @@ use super::{
     Criterion, Forward, Model, Parameters,
     parts::{Encoder, Predictor, Projector},
 };
-use crate::spec::{ModelSpec, Part, Turn};
+use crate::{
+    random::native::Key,
+    spec::{ModelSpec, Part, Turn},
+};
 
 /// One encoder for both views, projector and predictor, symmetrised negative cosine (Chen and He 2021).
 ///
@@ -30,11 +33,11 @@ impl SimSiam {
 }
 
 impl Model for SimSiam {
-    fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn) -> Forward {
+    fn forward(&mut self, x1: &Tensor, x2: &Tensor, _turn: Turn, keys: &[Key]) -> Forward {
         let [z1, z2] = self.encoder.forward([x1, x2]); // (R, B, m)
         let [y1, y2] = self.projector.forward([&z1, &z2]);
         let (p1, p2) = (self.predictor.forward(&y1), self.predictor.forward(&y2));
-        let loss = (self.criterion.of_learner(&p1, &y2) + self.criterion.of_learner(&p2, &y1)) / 2.0;
+        let loss = (self.criterion.of_learner(&p1, &y2, keys) + self.criterion.of_learner(&p2, &y1, keys)) / 2.0;
         Forward { loss, representation: z1.detach() }
     }
 }

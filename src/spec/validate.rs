@@ -129,6 +129,9 @@ fn loss(spec: &RunSpec) -> Result<(), Fault> {
     ensure(spec.loss.sides() == needed, "loss.kind", || {
         format!("with this model.family, one of {}; not {}", fitting().collect::<Vec<_>>().join(", "), spec.loss.kind())
     })?;
+    ensure(!spec.loss.draws() || spec.random == Random::Native, "loss.kind", || {
+        format!("{} draws at every step, which the authors' scripts do not; use random: native", spec.loss.kind())
+    })?;
     let penalized = spec.loss.weight_penalty() != 0.0;
     ensure(!penalized || spec.model.family == Family::NonContrastive, "loss.weight_penalty", || {
         "only the non_contrastive family has the two encoders that it is for".into()

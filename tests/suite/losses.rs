@@ -1,9 +1,16 @@
 //! Every loss of the table is held against its literal form: a new row is covered without a test of its own. There are
 //! closed forms too, where a value is known.
 
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
+
 use contrastive_landscape::{
+    engine::Engine,
+    fused::FusedEngine,
     kernels::Matrix,
-    losses::{AsymmetricNtXent, InnerProduct, Invariance, L2, Loss, LossSpec, NegativeCosine, NtXent, Sides},
+    losses::{AsymmetricNtXent, InnerProduct, Invariance, L2, Loss, LossSpec, NegativeCosine, NtXent, Sides, Sigreg},
+    random::{Draws, native::Key},
+    spec::RunSpec,
+    train::{self, Cohort},
 };
 use ndarray::{Array2, Axis, concatenate, s};
 
@@ -26,6 +33,7 @@ fn losses() -> Vec<LossSpec> {
         LossSpec::InnerProduct(InnerProduct { normalize: false, ..Default::default() }),
         LossSpec::L2(L2 { normalize: false, ..Default::default() }),
         LossSpec::NtXent(NtXent { temperature: 0.5 }),
+        LossSpec::Sigreg(Sigreg { weight: 0.7, slices: 11 }),
         LossSpec::AsymmetricNtXent(AsymmetricNtXent { temperature: 2.0 }),
     ];
     LossSpec::all().into_iter().chain(others).collect()
@@ -197,6 +205,74 @@ fn closed_forms() {
     let expected = |candidates: usize| (1.0 + candidates as f64 * others).ln();
     assert_near(literal(&NtXent { temperature }, &equal), expected(2 * b - 2), 1e-12, "nt_xent");
     assert_near(literal(&AsymmetricNtXent { temperature }, &equal), expected(b - 1), 1e-12, "asymmetric");
+}
+
+/// Samples of a standard Gaussian have the statistic `sum_k w_k (1 - phi_k^2)` on average, whatever the batch; a collapsed
+/// batch has `B sum_k w_k (1 - phi_k)^2`, and no slope leads out of it.
+#[test]
+fn sigreg_has_its_closed_forms() {
+    let knots = |of: fn(f64) -> f64| -> f64 {
+        let knot = |k: i32| {
+            let t = 3.0 / 16.0 * f64::from(k);
+            let phi = (-t * t / 2.0).exp();
+            of(phi) * phi * 3.0 / 16.0 * if k % 16 == 0 { 1.0 } else { 2.0 }
+        };
+        (0..=16).map(knot).sum()
+    };
+    let loss = Sigreg { weight: 1.0, slices: 64 };
+    let gaussian = |b: usize, seed: u64| {
+        let mut draws = Key::from_seed(seed).stream();
+        [0, 1].map(|_| Array2::from_shape_simple_fn((b, 6), || draws.normal()))
+    };
+    for b in [8, 40] {
+        let values: Vec<f64> = (1..=400)
+            .map(|seed| {
+                let [x, y] = gaussian(b, seed);
+                loss.literal_drawn(x.view(), y.view(), Key::from_seed(seed + 1000))
+            })
+            .collect();
+        let mean = values.iter().sum::<f64>() / 400.0;
+        let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 399.0).sqrt();
+        let expected = knots(|phi| 1.0 - phi * phi);
+        assert!((mean - expected).abs() < 4.0 * deviation / 20.0, "{b}: {mean} for {expected}");
+        let collapsed = [0, 1].map(|_| Array2::zeros((b, 6)));
+        assert_near(literal(&loss, &collapsed), b as f64 * knots(|phi| (1.0 - phi).powi(2)), 1e-12, "collapsed");
+        let (_, gradients) = fused(&loss, &collapsed).expect("it has a kernel");
+        assert!(gradients.iter().flatten().all(|slope| slope.abs() < 1e-7), "{gradients:?}");
+    }
+    // Directions are of unit length, and each key has its own.
+    let [first, second] = [1, 2].map(|seed| loss.directions(Key::from_seed(seed), 6));
+    assert!(first.columns().into_iter().all(|direction| (direction.dot(&direction) - 1.0).abs() < 1e-12));
+    assert_ne!(first, second);
+}
+
+/// What a loss draws at a step does not depend on who trains beside it.
+#[test]
+fn draws_of_a_loss_are_those_of_its_run_and_step() {
+    let run = |seed: u64| -> Arc<RunSpec> {
+        let text = format!(
+            "{{method: cl, seed: {seed}, loss: {{kind: sigreg, slices: 8}}, model: {{m: 9}}, \
+             data: {{samples: 60, p: 24, d: 6}}, train: {{batch_size: 20, epochs: 3}}}}"
+        );
+        Arc::new(text.parse().unwrap())
+    };
+    let train = |specs: &[Arc<RunSpec>]| {
+        let mut cohort = Cohort::draw(specs).unwrap();
+        let mut engine = FusedEngine::new(cohort.members()).unwrap();
+        train::train(&mut cohort, &mut engine, |_, _| ControlFlow::Continue(())).unwrap();
+        engine.state().unwrap()
+    };
+    let (alone, together) = (train(&[run(2)]), train(&[run(1), run(2)]));
+    assert_eq!(alone[0], together[1]);
+    let mut cohort = Cohort::draw(&[run(1), run(2)]).unwrap();
+    let mut keys = Vec::new();
+    for epoch in [0, 1] {
+        cohort.begin_epoch(epoch);
+        keys.extend((0..3).flat_map(|k| cohort.batch(k).runs.into_iter().map(|run| run.draws)));
+    }
+    assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 12, "every step of every run has its own");
+    let fault = "{method: cl, random: authors, loss: sigreg}".parse::<RunSpec>().unwrap_err();
+    assert!(fault.message.contains("draws at every step"), "{fault:?}");
 }
 
 /// A dead representation: PyTorch's F.normalize divides it by 1e-12, its F.cosine_similarity by 1e-8, and both pass the

@@ -70,6 +70,8 @@ pub enum Purpose {
     Added1 = 12,
     /// Noise on all of the second view.
     Added2 = 13,
+    /// What the loss draws at a step.
+    Loss = 14,
 }
 
 impl From<Purpose> for u64 {
