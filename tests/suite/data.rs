@@ -257,7 +257,7 @@ fn dictionaries_that_are_not_orthonormal() {
     let squares: f64 = gram.indexed_iter().filter(|((i, j), _)| i < j).map(|(_, cosine)| cosine * cosine).sum();
     let (pairs, p) = (60.0 * 59.0 / 2.0, 20.0);
     // The variance of a squared cosine is 2 (p - 1) / (p^2 (p + 2)).
-    let error = (2.0 * (p - 1.0) / (p * p * (p + 2.0)) / pairs as f64).sqrt();
+    let error = (2.0 * (p - 1.0) / (p * p * (p + 2.0)) / pairs).sqrt();
     assert!((squares / pairs - 1.0 / p).abs() < 5.0 * error, "{}", squares / pairs);
     assert_eq!(overcomplete.x.dim(), (1000, 20));
     for refused in
