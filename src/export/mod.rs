@@ -159,10 +159,11 @@ struct EpochViews {
 impl EpochViews {
     /// Deals the batches of an epoch, counted from 0.
     fn deal(cohort: &mut Cohort, epoch: usize) -> Self {
-        let (x, spec) = (cohort.members()[0].x.clone(), cohort.spec().clone());
+        let spec = cohort.spec().clone();
         let mut parts = [vec![], vec![]];
         let (mut samples, mut batches, mut turns, mut rates) = (vec![], vec![], vec![], vec![]);
         cohort.begin_epoch(epoch);
+        let x = cohort.datasets()[0].x.clone(); // the epoch's own, where it has its own
         for k in 0..spec.batches().len() {
             let batch = cohort.batch(k);
             let run = &batch.runs[0];

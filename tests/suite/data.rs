@@ -255,7 +255,7 @@ fn dictionaries_that_are_not_orthonormal() {
     let gram = overcomplete.dictionary.t().dot(&overcomplete.dictionary);
     assert!(gram.diag().iter().all(|length| (length - 1.0).abs() < 1e-13));
     let squares: f64 = gram.indexed_iter().filter(|((i, j), _)| i < j).map(|(_, cosine)| cosine * cosine).sum();
-    let (pairs, p) = (60.0 * 59.0 / 2.0, 20.0);
+    let (pairs, p) = (60.0 * 59.0 / 2.0, 20.0f64);
     // The variance of a squared cosine is 2 (p - 1) / (p^2 (p + 2)).
     let error = (2.0 * (p - 1.0) / (p * p * (p + 2.0)) / pairs).sqrt();
     assert!((squares / pairs - 1.0 / p).abs() < 5.0 * error, "{}", squares / pairs);

@@ -43,6 +43,8 @@ mod theory;
 #[cfg(feature = "torch")]
 mod authors;
 #[cfg(feature = "torch")]
+mod dynamics;
+#[cfg(feature = "torch")]
 mod engines;
 #[cfg(feature = "torch")]
 mod faults;

@@ -239,7 +239,7 @@ impl CudaEngine {
                 );
                 ensure!(of_run.rows.iter().all(|&row| (row as usize) < self.spec.data.samples), "no such sample");
                 run.keys = masks.keys.map(|key| [key.state(), key.gamma()]);
-                run.keep = masks.keep.numerator();
+                run.keep = masks.keep[0].numerator();
                 rows.extend_from_slice(&of_run.rows);
             }
             of_runs.push(run);

@@ -39,6 +39,17 @@ pub fn covers(spec: &RunSpec) -> Result<(), String> {
     if spec.random == Random::Authors {
         return Err("on a GPU it draws random: native".into());
     }
+    let RunSpec { data, views, .. } = spec;
+    let ours = [
+        ("data.fresh", data.fresh),
+        ("data.noise_per_view", data.noise_per_view),
+        ("views.noise", views.noise != 0.0),
+        ("views.pattern: contiguous", !views.pattern.is_entries()),
+        ("views.second_masking_prob", views.second_masking_prob.is_some()),
+    ];
+    if let Some((what, _)) = ours.into_iter().find(|(_, is_set)| *is_set) {
+        return Err(format!("on a GPU it does not have {what}"));
+    }
     if !plan::has(&spec.loss) {
         return Err(format!(
             "on a GPU it has no kernel for loss: {}, only for inner_product, l2, negative_cosine, nt_xent, \
