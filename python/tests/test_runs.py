@@ -37,7 +37,7 @@ def test_the_modules_give_every_recorded_loss(sweep: Path) -> None:
         data = run.data()
         assert data.start is not None
         (batch,) = data.views[1].batches()
-        loss = run.modules(data.start)(batch.x1, batch.x2, batch.turn).item()
+        loss = run.modules(data.start)(batch.x1, batch.x2, batch.turn, batch.drawn).item()
         recorded = run.metrics["loss"][1]
         bound = 1e-12 if run.spec["dtype"] == "float64" else 2e-6
         assert abs(loss - recorded) <= bound * max(1, abs(recorded)), f"{run.label}: {loss} and {recorded}"
@@ -70,7 +70,7 @@ def test_torch_trains_the_run_again(name: str, tmp_path: Path) -> None:
             learning = set(model.learning(batch.turn))
             optimizer.param_groups[0]["lr"] = batch.lr
             optimizer.zero_grad()
-            loss = model(batch.x1, batch.x2, batch.turn)
+            loss = model(batch.x1, batch.x2, batch.turn, batch.drawn)
             loss.backward()
             for parameter in model.parameters():
                 if parameter not in learning:

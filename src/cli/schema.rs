@@ -50,13 +50,17 @@ fn schema() -> Result<Value> {
     }))
 }
 
-/// What of a tree another lacks.
+/// What of a tree another lacks; of a block with a kind, which the missing keys belong to, the kind as well.
 fn missing(whole: &Value, part: &Value) -> Value {
     let (Value::Object(whole), Value::Object(part)) = (whole, part) else { return Value::Null };
     let of_key = |(key, value): (&String, &Value)| match part.get(key) {
         None => Some((key.clone(), value.clone())),
         Some(other) => Some((key.clone(), missing(value, other))).filter(|(_, rest)| !rest.is_null()),
     };
-    let rest: Map<String, Value> = whole.iter().filter_map(of_key).collect();
-    if rest.is_empty() { Value::Null } else { rest.into() }
+    let mut rest: Map<String, Value> = whole.iter().filter_map(of_key).collect();
+    if rest.is_empty() {
+        return Value::Null;
+    }
+    rest.extend(whole.get("kind").map(|kind| ("kind".into(), kind.clone())));
+    rest.into()
 }

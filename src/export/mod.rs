@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use ndarray::{Array1, Array2, Axis, Ix2, concatenate};
+use ndarray::{Array1, Array2, Array3, Axis, Ix2, concatenate, stack};
 
 use self::tensors::{integers, reals};
 use crate::{
@@ -154,6 +154,8 @@ struct EpochViews {
     turns: Vec<i64>,
     /// Learning rates, `(batches,)`.
     rates: Vec<f64>,
+    /// What the loss drew for each batch, `(batches, m, draws)`, if it draws.
+    drawn: Option<Array3<f64>>,
 }
 
 impl EpochViews {
@@ -161,6 +163,7 @@ impl EpochViews {
     fn deal(cohort: &mut Cohort, epoch: usize) -> Self {
         let spec = cohort.spec().clone();
         let mut parts = [vec![], vec![]];
+        let mut drawn = vec![];
         let (mut samples, mut batches, mut turns, mut rates) = (vec![], vec![], vec![], vec![]);
         cohort.begin_epoch(epoch);
         let x = cohort.datasets()[0].x.clone(); // the epoch's own, where it has its own
@@ -176,17 +179,20 @@ impl EpochViews {
                 Turn::Joint => 2,
             });
             rates.push(spec.train.lr * batch.rate);
+            drawn.extend(spec.loss.drawn(run.draws, spec.model.m));
         }
         let views = parts.map(|parts| {
             let parts: Vec<_> = parts.iter().map(Array2::view).collect();
             concatenate(Axis(0), &parts).expect("all batches have p columns")
         });
-        Self { views, samples, batches, turns, rates }
+        let drawn: Vec<_> = drawn.iter().map(Array2::view).collect();
+        let drawn = (!drawn.is_empty()).then(|| stack(Axis(0), &drawn).expect("a loss draws as much for every batch"));
+        Self { views, samples, batches, turns, rates, drawn }
     }
 
     fn write(&self, path: PathBuf, dtype: Dtype) -> Result<Exported> {
         let [x1, x2] = &self.views;
-        let tensors = [
+        let mut tensors = vec![
             reals("x1", x1, dtype),
             reals("x2", x2, dtype),
             integers("sample", &self.samples),
@@ -194,6 +200,7 @@ impl EpochViews {
             integers("turn", &self.turns),
             reals("lr", &Array1::from(self.rates.clone()), Dtype::Float64),
         ];
+        tensors.extend(self.drawn.iter().map(|drawn| reals("drawn", drawn, Dtype::Float64)));
         write(path, &tensors)
     }
 }

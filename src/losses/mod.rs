@@ -26,7 +26,7 @@ mod vicreg;
 
 use std::{fmt::Debug, ops::Deref, sync::Arc};
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -65,6 +65,12 @@ pub trait Loss: Debug + Send + Sync {
     /// Whether it draws something at every step. Where nothing is said about the draws, they are those of the key of seed 0.
     fn draws(&self) -> bool {
         false
+    }
+
+    /// What it draws from a key for representations of `m` columns, one draw a column; none if it draws nothing.
+    fn drawn(&self, key: Key, m: usize) -> Option<Array2<f64>> {
+        let _ = (key, m);
+        None
     }
 
     /// The formula with the draws of a key.

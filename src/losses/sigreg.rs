@@ -89,6 +89,10 @@ impl Loss for Sigreg {
         true
     }
 
+    fn drawn(&self, key: Key, m: usize) -> Option<Array2<f64>> {
+        Some(self.directions(key, m))
+    }
+
     fn invariances(&self) -> &'static [Invariance] {
         &[Invariance::Swap]
     }

@@ -72,7 +72,7 @@ fn a_forged_certificate_is_found_out() {
         workbench.landscape(&command)
     };
     // A value changed by hand, without the digest.
-    fs::write(workbench.path("forged.json"), text.replacen("holds", "fails", 1)).unwrap();
+    fs::write(workbench.path("forged.json"), text.replacen("undecided", "holds", 1)).unwrap();
     check(&[]).code(2).stderr(contains("forged.json").and(contains("not as it was written")));
     // And with it: a verdict, a run's value, a run's settings.
     let forge = |edit: &dyn Fn(&mut serde_json::Value)| {

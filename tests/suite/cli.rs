@@ -226,7 +226,11 @@ fn wrong_files_are_refused_with_the_line_and_the_nearest_key() {
     refused(&TINY.replace("samples", "sampels"), &run, &["tiny.yaml:6", "`sampels`", "did you mean `samples`?"]);
     refused(&TINY.replace("method: cl", "method: clr"), &run, &["tiny.yaml:11", "unknown method `clr`"]);
     refused(&TINY.replace("epochs: 4", "epochs: four"), &run, &["tiny.yaml:8", "train.epochs"]);
-    refused(&TINY.replace("p: 12", "p: 3"), &run, &["tiny.yaml:6", "p >= d"]);
+    refused(
+        &TINY.replace("p: 12", "p: 3"),
+        &run,
+        &["tiny.yaml:6", "only dictionary: gaussian has more atoms than dimensions"],
+    );
     refused(&TINY.replace("batch_size: 16", "batch_size: 64"), &run, &["tiny.yaml:8", "does not fit"]);
     refused(&TINY.replace("seeds: 1..2", "seeds: 2..1"), &run, &["tiny.yaml:12", "seeds"]);
     let sparsity = "data: { latents: { kind: symmetric, sparsity: 1.5 }, samples: 40";

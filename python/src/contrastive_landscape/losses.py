@@ -117,6 +117,25 @@ def vicreg(z1: Tensor, z2: Tensor, loss: Settings) -> Tensor:
     )
 
 
+def sigreg(z1: Tensor, z2: Tensor, loss: Settings) -> Tensor:
+    """Views agree, and are Gaussian along the directions `(m, S)` that were drawn for the step (LeJEPA)."""
+    if "drawn" not in loss:
+        raise ValueError("this loss draws at every step: give forward() what it drew, Batch.drawn")
+    directions: Tensor = loss["drawn"]
+    t = torch.linspace(0, 3, 17, dtype=z1.dtype)
+    phi = (-t.square() / 2).exp()
+    weights = 2 * (t[1] - t[0]) * phi
+    weights[[0, -1]] /= 2
+
+    def statistic(z: Tensor) -> Tensor:
+        angles = (z @ directions).unsqueeze(-1) * t  # (B, S, K)
+        apart = (angles.cos().mean(dim=0) - phi).square() + angles.sin().mean(dim=0).square()
+        return len(z) * (apart @ weights).mean()
+
+    apart, gaussian = F.mse_loss(z1, z2) / 4, (statistic(z1) + statistic(z2)) / 2
+    return (1 - loss["weight"]) * apart + loss["weight"] * gaussian
+
+
 LOSSES: dict[str, Loss] = {
     loss.__name__: loss
     for loss in (
@@ -131,5 +150,6 @@ LOSSES: dict[str, Loss] = {
         alignment_uniformity,
         barlow_twins,
         vicreg,
+        sigreg,
     )
 }

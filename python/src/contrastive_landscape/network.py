@@ -78,9 +78,20 @@ class Network(nn.Module):
             h = self._hidden(layer, h)
         return h
 
-    def forward(self, x1: Tensor | ArrayLike, x2: Tensor | ArrayLike, turn: str = "joint") -> Tensor:
-        """The loss of a batch of views `(B, p)`; `turn` says who learns: online, target or joint."""
-        loss, family = self.spec["loss"], self.spec["model"]["family"]
+    def forward(
+        self,
+        x1: Tensor | ArrayLike,
+        x2: Tensor | ArrayLike,
+        turn: str = "joint",
+        drawn: Tensor | ArrayLike | None = None,
+    ) -> Tensor:
+        """The loss of a batch of views `(B, p)`; `turn` says who learns: online, target or joint.
+
+        A loss that draws at every step is given what it drew, `(m, draws)`: `Batch.drawn`.
+        """
+        loss, family = dict(self.spec["loss"]), self.spec["model"]["family"]
+        if drawn is not None:
+            loss["drawn"] = self._tensor(drawn)
         two = family == "non_contrastive"
         z1 = self._project(self.encode(x1))
         z2 = self._project(self.encode(x2, "target" if two else "encoder"))

@@ -36,6 +36,8 @@ class Batch:
     """The learning rate, where the schedule stands."""
     samples: NDArray[np.int64]
     """The row of `Data.samples` that each pair was made of, `(B,)`."""
+    drawn: NDArray[np.float64] | None = None
+    """What the loss drew at this step, `(m, draws)`, if it draws."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,15 @@ class EpochViews:
     """Who learns in each batch: 0 the online branch, 1 the target, 2 everything."""
     lr: NDArray[np.float64]
     """The learning rate of each batch."""
+    drawn: NDArray[np.float64] | None = None
+    """What the loss drew for each batch, `(batches, m, draws)`, if it draws."""
 
     def batches(self) -> Iterator[Batch]:
         """Step by step."""
         for k, (turn, lr) in enumerate(zip(self.turn, self.lr)):
             rows = self.batch == k
-            yield Batch(self.x1[rows], self.x2[rows], TURNS[turn], float(lr), self.sample[rows])
+            drawn = None if self.drawn is None else self.drawn[k]
+            yield Batch(self.x1[rows], self.x2[rows], TURNS[turn], float(lr), self.sample[rows], drawn)
 
 
 @dataclass(frozen=True)

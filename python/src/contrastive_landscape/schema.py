@@ -48,6 +48,7 @@ def _merged(base: dict[str, Any] | None, over: dict[str, Any]) -> dict[str, Any]
     for key, value in (base or {}).items():
         if key not in out:
             out[key] = value
-        elif isinstance(value, dict) and isinstance(out[key], dict) and "kind" not in value:
-            out[key] = _merged(value, out[key])
+        elif isinstance(value, dict) and isinstance(out[key], dict):
+            if "kind" not in value or value["kind"] == out[key].get("kind"):  # keys of one kind mean nothing to another
+                out[key] = _merged(value, out[key])
     return out
