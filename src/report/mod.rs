@@ -2,7 +2,7 @@
 //! its run; as Markdown, as one HTML page that needs nothing else, and as a table of runs.
 //!
 //! Written from experiment files and recorded runs alone. Where claims are registered, a first page of two minutes says what
-//! became of them ([`front`]), and every figure has a page of its own.
+//! became of them, and every figure has a page of its own.
 
 mod chart;
 mod front;
