@@ -243,7 +243,7 @@ fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<State
     for parameter in Layout::of(&spec.model, spec.data.p) {
         let fallback = match parameter.kind {
             Kind::RunningVar => Some(1.0),
-            Kind::RunningMean | Kind::BatchCount => Some(0.0),
+            Kind::RunningMean | Kind::BatchCount | Kind::Moment => Some(0.0),
             _ => None,
         };
         let value = match (given.get(&parameter.name), fallback) {

@@ -4,11 +4,15 @@ use tch::Tensor;
 
 use crate::{
     models::Parameters,
-    spec::{Normalization, Part, TrainSpec, Turns, layout::Kind},
+    spec::{
+        Normalization, Part, Predictor, TrainSpec, Turns,
+        layout::{Kind, Site},
+    },
 };
 
-/// Applies everything that the settings ask for, in the order of the authors' `alternate_train`.
-pub fn apply(train: &TrainSpec, parameters: &Parameters) {
+/// Applies everything that the settings ask for, in the order of the authors' `alternate_train`; then a predictor in closed
+/// form.
+pub fn apply(train: &TrainSpec, predictor: Predictor, parameters: &Parameters) {
     if let Turns::Ema { decay } = train.turns {
         follow(parameters, decay);
     }
@@ -24,6 +28,21 @@ pub fn apply(train: &TrainSpec, parameters: &Parameters) {
             let _ = bias.shallow_clone().clamp_(-limit, limit);
         }
     }
+    if let Predictor::Direct { power, epsilon, .. } = predictor {
+        predict_directly(parameters, power, epsilon);
+    }
+}
+
+/// The predictor `(R, m, m)` from the second moment of what it is given: the same eigenvectors, eigenvalues
+/// `(s_j / s_1)^power + epsilon`.
+fn predict_directly(parameters: &Parameters, power: f64, epsilon: f64) {
+    let site = Site::first(Part::Predictor);
+    let [weight, moment] = [Kind::Weight, Kind::Moment]
+        .map(|kind| parameters.get(site, kind).expect("a predictor in closed form has both"));
+    let (values, vectors) = moment.linalg_eigh("L"); // ascending
+    let largest = values.narrow(1, values.size()[1] - 1, 1);
+    let shares = (values.clamp_min(0.0) / largest.clamp_min(f64::MIN_POSITIVE)).pow_tensor_scalar(power) + epsilon;
+    weight.shallow_clone().copy_(&(&vectors * shares.unsqueeze(1)).bmm(&vectors.transpose(1, 2)));
 }
 
 /// BYOL's target: `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias.

@@ -34,7 +34,7 @@ use crate::{
     nn::no_grad,
     random::native::Key,
     spec::{
-        Dtype, TrainSpec, Turn,
+        Dtype, Predictor, TrainSpec, Turn,
         layout::{Layout, StateDict},
     },
 };
@@ -44,6 +44,7 @@ pub struct AutogradEngine {
     model: Box<dyn Model>,
     parameters: Parameters,
     train: TrainSpec,
+    predictor: Predictor,
     /// Samples of all runs, `(R n, p)`.
     x: Tensor,
     runs: usize,
@@ -97,6 +98,7 @@ impl AutogradEngine {
             descent: Descent::new(members, &parameters, kind, device)?,
             parameters,
             train: spec.train.clone(),
+            predictor: spec.model.predictor,
             x: on_device(&samples, kind, device)?,
             runs: members.len(),
             masks: MaskDrawer::new(device),
@@ -212,7 +214,7 @@ impl AutogradEngine {
         let (loss, gradients) = self.backward(&x1, &x2, batch.turn, &keys);
         no_grad(|| {
             self.descent.step(&self.parameters, &gradients, batch.turn, batch.rate);
-            constraints::apply(&self.train, &self.parameters);
+            constraints::apply(&self.train, self.predictor, &self.parameters);
         });
         loss
     }

@@ -12,6 +12,7 @@
 //! assert_eq!(judge(&margin, &Test { margin: Some(margin), published: None }), Verdict::Reproduced);
 //! ```
 
+mod beside;
 mod evaluate;
 mod evidence;
 mod registered;
@@ -20,6 +21,7 @@ mod strip;
 mod table;
 mod verdict;
 
+pub use beside::Beside;
 pub use evaluate::{Check, Comparison, Outcome, evaluate};
 pub use evidence::Evidence;
 pub use registered::rule;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::options::one_of;
 use crate::{
-    claims::{Format, evaluate, render, render_strips, rule, strips},
+    claims::{Beside, Format, evaluate, render, render_strips, rule, strips},
     input_error,
     output::{self, say},
     record::Archive,
@@ -42,6 +42,10 @@ pub struct Args {
     /// Folder of results
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
+
+    /// Judge also on this folder's records, and print both verdicts of each claim, on the runs that the two have in common
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["open", "registered", "format"])]
+    beside: Option<PathBuf>,
 }
 
 const FORMATS: [(Format, &str); 4] =
@@ -58,6 +62,12 @@ impl Args {
         } else {
             self.files
         };
+        if let Some(other) = &self.beside {
+            let judged = Beside::judge(&files, [&self.results, other])?;
+            let (ours, theirs) = (self.results.display(), other.display());
+            anyhow::ensure!(!judged.is_empty(), "no run that a claim is about is recorded in both {ours} and {theirs}");
+            return output::write(format_args!("{judged}"));
+        }
         let mut archive = Archive::new(&self.results);
         if let Some(list) = &self.open {
             if self.format != Format::Text {

@@ -40,7 +40,7 @@ pub fn initial_state(spec: &RunSpec, dictionary: &Array2<f64>, streams: &mut Run
                 _ => ArrayD::zeros(shape),
             },
             Kind::NormScale | Kind::RunningVar => ArrayD::ones(shape),
-            Kind::NormShift | Kind::RunningMean | Kind::BatchCount => ArrayD::zeros(shape),
+            Kind::NormShift | Kind::RunningMean | Kind::BatchCount | Kind::Moment => ArrayD::zeros(shape),
         };
         state.insert(parameter.name.clone(), value);
     }
@@ -114,7 +114,7 @@ fn linear_values(
         Part::Encoder | Part::Target if spec.model.bias == Bias::Zero => {
             bias.iter_mut().for_each(|bias| bias.fill(0.0));
         }
-        Part::Predictor if matches!(spec.model.predictor, Predictor::Identity { .. }) => {
+        Part::Predictor if matches!(spec.model.predictor, Predictor::Identity { .. } | Predictor::Direct { .. }) => {
             weight = Array2::eye(m).into_raw_vec_and_offset().0;
         }
         _ => {}

@@ -97,29 +97,37 @@ pub fn effects_figure(entry: &ExperimentRecord, design: &Design, column: &str) -
     }
 }
 
-/// Final values over two paths of the grid: a panel for each arm and each point of the rest of the grid.
+/// Final values over two axes, each a path of the grid or the arms: a panel for each point of the rest.
 pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
     let experiment = &entry.experiment;
-    let texts = |path: &str| experiment.grid[path].iter().map(tree::plain).collect::<Vec<String>>();
+    let texts = |axis: &str| match axis {
+        MapSpec::ARM => experiment.arms.keys().cloned().collect(),
+        path => experiment.grid[path].iter().map(tree::plain).collect::<Vec<String>>(),
+    };
     let (xs, ys) = (texts(&map.x), texts(&map.y));
     let points = experiment.points();
     let mut panels: Vec<Heatmap> = Vec::new();
     for (index, curve) in entry.curves.iter().enumerate() {
-        let point = &points[index % points.len()];
-        let place = |path: &str, texts: &[String]| {
-            let value = point.iter().find(|(other, _)| *other == path).map(|(_, value)| tree::plain(value));
-            texts.iter().position(|text| Some(text) == value.as_ref()).unwrap_or(0)
+        // What the curve is on every axis there is.
+        let arm = experiment.arms.get_index(curve.arm).map(|(name, _)| (MapSpec::ARM, name.clone()));
+        let point = points[index % points.len()].iter().map(|(path, value)| (*path, tree::plain(value)));
+        let places: Vec<(&str, String)> = arm.into_iter().chain(point).collect();
+        let place = |axis: &str, texts: &[String]| {
+            let value = places.iter().find(|(other, _)| *other == axis).map(|(_, value)| value);
+            texts.iter().position(|text| Some(text) == value).unwrap_or(0)
         };
         let (x, y) = (place(&map.x, &xs), place(&map.y, &ys));
-        let rest = point.iter().filter(|(path, _)| *path != map.x && *path != map.y);
-        let rest = rest.map(|(path, value)| format!("{} {}", short(path), tree::plain(value)));
-        let arm = experiment.arms.get_index(curve.arm).map(|(name, _)| name.clone());
-        let title = arm.into_iter().chain(rest).collect::<Vec<_>>().join(", ");
+        let rest = places.iter().filter(|(axis, _)| *axis != map.x && *axis != map.y);
+        let named = rest.map(|(axis, value)| match *axis {
+            MapSpec::ARM => value.clone(),
+            path => format!("{} {value}", short(path)),
+        });
+        let title = named.collect::<Vec<_>>().join(", ");
         if panels.iter().all(|panel| panel.title != title) {
             panels.push(Heatmap {
                 title: title.clone(),
-                x_label: short(&map.x).into(),
-                y_label: short(&map.y).into(),
+                x_label: if map.x == MapSpec::ARM { String::new() } else { short(&map.x).into() },
+                y_label: if map.y == MapSpec::ARM { String::new() } else { short(&map.y).into() },
                 values: vec![vec![f64::NAN; xs.len()]; ys.len()],
                 scale: ColorScale::Sequential { low: 0.0, high: 1.0 },
                 row_ticks: ys.iter().rev().cloned().enumerate().collect(),

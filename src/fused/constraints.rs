@@ -6,13 +6,18 @@ use ndarray::{ArrayViewMut2, Axis};
 
 use super::parameters::Parameters;
 use crate::{
-    kernels::view_mut,
-    spec::{Normalization, Part, TrainSpec, Turns, layout::Kind},
+    kernels::{view, view_mut},
+    linalg,
+    spec::{
+        Normalization, Part, Predictor, TrainSpec, Turns,
+        layout::{Kind, Site},
+    },
 };
 
 impl Parameters {
-    /// EMA target, then unit rows or columns, then clamped biases: the order of the authors' `alternate_train`.
-    pub fn constrain(&mut self, train: &TrainSpec) {
+    /// EMA target, then unit rows or columns, then clamped biases: the order of the authors' `alternate_train`. Then a
+    /// predictor in closed form.
+    pub fn constrain(&mut self, train: &TrainSpec, predictor: Predictor) {
         if let Turns::Ema { decay } = train.turns {
             self.follow(decay);
         }
@@ -32,6 +37,23 @@ impl Parameters {
                 clamp(&mut self.values[place.clone()], limit as f32);
             }
         }
+        if let Predictor::Direct { power, epsilon, .. } = predictor {
+            self.predict_directly(power, epsilon);
+        }
+    }
+
+    /// The predictor from the second moment of what it is given: the same eigenvectors, eigenvalues `(s_j / s_1)^power +
+    /// epsilon`.
+    fn predict_directly(&mut self, power: f64, epsilon: f64) {
+        let site = Site::first(Part::Predictor);
+        let [weight, moment] = [Kind::Weight, Kind::Moment].map(|kind| self.place(site, kind));
+        let (weight, moment) = weight.zip(moment).expect("a predictor in closed form has both");
+        let m = moment.len().isqrt();
+        let moment = view(&self.values[moment], m, m).mapv(f64::from);
+        let predictor = linalg::map_eigenvalues(&moment, |value, largest| {
+            if largest > 0.0 { (value.max(0.0) / largest).powf(power) + epsilon } else { epsilon }
+        });
+        self.values[weight].iter_mut().zip(&predictor).for_each(|(weight, &value)| *weight = value as f32);
     }
 
     /// BYOL's target: `W^t <- decay W^t + (1 - decay) W^o`, and the same for the bias.

@@ -32,6 +32,7 @@ struct Run {
     parameters: Parameters,
     descent: Descent,
     train: TrainSpec,
+    predictor: Predictor,
     /// Samples, `(p, n)`.
     x: Matrix,
     /// Of the last batch, `(m, B)`.
@@ -84,7 +85,7 @@ impl Engine for FusedEngine {
             let loss = network.backpropagate(&mut run.parameters, batch.turn, work);
             std::mem::swap(&mut run.representation, network.representation(work));
             run.descent.step(&mut run.parameters, batch.turn, batch.rate * run.train.lr);
-            run.parameters.constrain(&run.train);
+            run.parameters.constrain(&run.train, run.predictor);
             loss
         };
         Ok(runs.iter_mut().zip(&batch.runs).map(step).collect())
@@ -146,6 +147,7 @@ impl Run {
             descent: Descent::new(spec.train.optimizer, &parameters, &member.state),
             parameters,
             train: spec.train.clone(),
+            predictor: spec.model.predictor,
             x: Matrix::from_samples(member.x.view()),
             representation: Matrix::default(),
         })
@@ -181,7 +183,7 @@ mod tests {
                 Kind::Bias | Kind::ConstantBias | Kind::NormShift => f64::from(draws.value()) / 4.0,
                 Kind::NormScale => f64::from(1.0 + draws.value() / 4.0),
                 Kind::RunningVar => 1.0,
-                Kind::RunningMean | Kind::BatchCount => 0.0,
+                Kind::RunningMean | Kind::BatchCount | Kind::Moment => 0.0,
             };
             (parameter.name, ArrayD::from_shape_simple_fn(parameter.shape, value))
         });

@@ -12,7 +12,7 @@ use crate::{
         view,
     },
     spec::{
-        Activation, BatchNorm, ModelSpec,
+        Activation, BatchNorm, ModelSpec, Predictor,
         layout::{Kind, Site},
     },
 };
@@ -24,6 +24,18 @@ pub struct Layer {
     bias: Option<Range<usize>>,
     norm: Option<Norm>,
     activation: Activation,
+    direct: Option<Direct>,
+}
+
+/// What a predictor in closed form does beside its map.
+#[derive(Clone, Debug)]
+struct Direct {
+    /// Place of the second moment of what it is given, `(m, m)`.
+    moment: Range<usize>,
+    /// Weight of the average so far.
+    decay: f32,
+    /// Whether the gradient passes it by.
+    isotropic: bool,
 }
 
 /// The linear map, without its bias.
@@ -69,13 +81,17 @@ impl Layer {
             _ => Map::Diagonal { weight },
         };
         let activation = if model.is_hidden(site) { model.activation } else { Activation::Identity };
-        Self { map, bias: parameters.bias(site), norm: Norm::find(model.batch_norm, site, parameters), activation }
+        let norm = Norm::find(model.batch_norm, site, parameters);
+        Self { map, bias: parameters.bias(site), norm, activation, direct: Direct::find(model, site, parameters) }
     }
 
     /// `act(BN?(W a + b))` or, with batch norm after the activation, `BN(act(W a + b))`, of `input` `(inputs, B)`.
     ///
-    /// Batch norm's running statistics in `values` move.
+    /// Batch norm's running statistics in `values` move, and the moment that a predictor in closed form follows.
     pub fn forward(&self, values: &mut [f32], input: &Matrix, trace: &mut Trace) {
+        if let Some(direct) = &self.direct {
+            direct.follow(values, input);
+        }
         let x = &mut trace.pre_activation;
         match &self.map {
             Map::Dense { weight, m, inputs, .. } => {
@@ -101,9 +117,13 @@ impl Layer {
         gradients: &mut [f32],
         (input, trace): (&Matrix, &Trace),
         gradient: &mut Matrix,
-        gradient_input: Option<&mut Matrix>,
+        mut gradient_input: Option<&mut Matrix>,
     ) {
         backward_rows(self, values, gradients, trace, gradient);
+        if let (Some(Direct { isotropic: true, .. }), Some(out)) = (&self.direct, gradient_input.as_deref_mut()) {
+            out.clone_from(gradient);
+            return;
+        }
         match &self.map {
             Map::Dense { weight, m, inputs, trained } => {
                 if *trained {
@@ -136,6 +156,24 @@ impl Layer {
     /// The paper's activation reads the bias as its threshold; it is not added before (Eq. 14).
     fn adds_bias(&self) -> bool {
         self.bias.is_some() && self.activation != Activation::Srelu
+    }
+}
+
+impl Direct {
+    /// None where the layer is no predictor in closed form.
+    fn find(model: &ModelSpec, site: Site, parameters: &Parameters) -> Option<Self> {
+        let Predictor::Direct { decay, isotropic, .. } = model.predictor else { return None };
+        let moment = parameters.place(site, Kind::Moment)?;
+        Some(Self { moment, decay: decay as f32, isotropic })
+    }
+
+    /// `F <- decay F + (1 - decay) mean(f f^T)`, over the batch f `(m, B)`.
+    fn follow(&self, values: &mut [f32], f: &Matrix) {
+        let moment = &mut values[self.moment.clone()];
+        let mut products = vec![0.0; moment.len()];
+        accumulate_row_products(f, f, &mut products);
+        let share = (1.0 - self.decay) / f.columns() as f32;
+        moment.iter_mut().zip(products).for_each(|(moment, product)| *moment = self.decay * *moment + share * product);
     }
 }
 

@@ -77,6 +77,19 @@ pub fn assignment(gains: &Array2<f64>) -> Option<Vec<usize>> {
     Some(kuhn_munkres(&weights).1)
 }
 
+/// A symmetric matrix's function: the same eigenvectors, every eigenvalue replaced. `f` is given each eigenvalue and the
+/// largest. Not-a-numbers in, not-a-numbers out.
+pub fn map_eigenvalues(matrix: &Array2<f64>, f: impl Fn(f64, f64) -> f64) -> Array2<f64> {
+    if !matrix.iter().all(|entry| entry.is_finite()) {
+        return Array2::from_elem(matrix.dim(), f64::NAN);
+    }
+    let decomposed = dense(matrix).symmetric_eigen();
+    let largest = decomposed.eigenvalues.max();
+    let (vectors, values) = (&decomposed.eigenvectors, decomposed.eigenvalues.map(|value| f(value, largest)));
+    let mapped = vectors * DMatrix::from_diagonal(&values) * vectors.transpose();
+    Array2::from_shape_fn(matrix.dim(), |(i, j)| mapped[(i, j)])
+}
+
 /// Eigenvalues of a symmetric matrix, smallest first; only the lower triangle is read.
 pub fn symmetric_eigenvalues(matrix: &Array2<f64>) -> Vec<f64> {
     let mut values: Vec<f64> = dense(matrix).symmetric_eigenvalues().iter().copied().collect();

@@ -1,3 +1,4 @@
+use multiversion::multiversion;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,7 @@ impl Kernel for Pairs {
 }
 
 /// Terms of view `i` with all of the other side, given their cosines, which become the terms' slopes over B.
+#[multiversion(targets("x86_64+avx2+fma"))]
 fn classify(cosines: &mut [f32], i: usize, scale: f32, bias: f32) -> f64 {
     let (mut sum, share) = (0.0, scale / cosines.len() as f32);
     for (j, s) in cosines.iter_mut().enumerate() {

@@ -121,6 +121,13 @@ pub enum Predictor {
     Linear(Linear),
     /// Scale and shift, `(R, m)`.
     Diagonal(Linear),
+    /// In closed form, from the second moment `(R, m, m)` of what it is given.
+    Direct {
+        linear: Linear,
+        moment: Tensor,
+        decay: f64,
+        isotropic: bool,
+    },
 }
 
 impl Predictor {
@@ -130,6 +137,10 @@ impl Predictor {
             PredictorSpec::None | PredictorSpec::Idle { .. } => Self::None,
             PredictorSpec::Diagonal => Self::Diagonal(linear(site, parameters)),
             PredictorSpec::Linear { .. } | PredictorSpec::Identity { .. } => Self::Linear(linear(site, parameters)),
+            PredictorSpec::Direct { decay, isotropic, .. } => {
+                let moment = parameters.get(site, Kind::Moment).expect("the layout has the predictor's moment");
+                Self::Direct { linear: linear(site, parameters), moment, decay, isotropic }
+            }
         }
     }
 
@@ -141,6 +152,17 @@ impl Predictor {
             Self::Diagonal(Linear { weight, bias }) => {
                 let scaled = z * weight.unsqueeze(1);
                 bias.as_ref().map_or_else(|| scaled.shallow_clone(), |bias| &scaled + bias.unsqueeze(1))
+            }
+            Self::Direct { linear, moment, decay, isotropic } => {
+                nn::no_grad(|| {
+                    let of_batch = z.transpose(1, 2).bmm(z) / z.size()[1] as f64; // (R, m, m)
+                    moment.shallow_clone().copy_(&(moment * *decay + of_batch * (1.0 - decay)));
+                });
+                let prediction = linear.forward(z);
+                match isotropic {
+                    true => z + (prediction - z).detach(),
+                    false => prediction,
+                }
             }
         }
     }

@@ -36,13 +36,21 @@ pub struct ExperimentRecord {
 #[derive(Debug)]
 pub struct Archive {
     results: PathBuf,
+    /// Only runs that are recorded here, too.
+    beside: Option<PathBuf>,
     entries: HashMap<PathBuf, Arc<ExperimentRecord>>,
 }
 
 impl Archive {
     /// Of a folder of results.
     pub fn new(results: &Path) -> Self {
-        Self { results: results.to_path_buf(), entries: HashMap::new() }
+        Self { results: results.to_path_buf(), beside: None, entries: HashMap::new() }
+    }
+
+    /// Of a folder of results, but of those runs alone that another folder has as well: so that what was trained twice, by
+    /// two engines perhaps, is compared run by run.
+    pub fn shared(results: &Path, other: &Path) -> Self {
+        Self { beside: Some(other.to_path_buf()), ..Self::new(results) }
     }
 
     /// Reads an experiment file and its records.
@@ -50,7 +58,11 @@ impl Archive {
         if let Some(entry) = self.entries.get(file) {
             return Ok(Arc::clone(entry));
         }
-        let entry = Arc::new(ExperimentRecord::read(file, &self.results)?);
+        let mut entry = ExperimentRecord::read(file, &self.results)?;
+        if let Some(other) = &self.beside {
+            entry.runs.values_mut().for_each(|runs| runs.retain(|run| is_recorded(other, &run.plan)));
+        }
+        let entry = Arc::new(entry);
         self.entries.insert(file.to_path_buf(), Arc::clone(&entry));
         Ok(entry)
     }

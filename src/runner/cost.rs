@@ -68,7 +68,12 @@ fn fused_nanoseconds(spec: &RunSpec) -> f64 {
         Family::NonContrastive => (6.0, 8.0, 6.0),
         Family::Contrastive | Family::SimSiam => (8.0, 12.0, 12.0),
     };
-    let predicts = matches!(spec.model.predictor, Predictor::Linear { .. } | Predictor::Identity { .. });
+    let predicts = matches!(
+        spec.model.predictor,
+        Predictor::Linear { .. } | Predictor::Identity { .. } | Predictor::Direct { .. }
+    );
+    // A spectrum after every step.
+    let direct = if matches!(spec.model.predictor, Predictor::Direct { .. }) { 12.0 * m.powi(3) * steps } else { 0.0 };
     let projects = spec.model.projector != Projector::None;
     let heads = f64::from(u8::from(predicts) + u8::from(projects));
     let products = rows * m * (first * p + deeper * (layers - 1.0) * m + head * heads * m);
@@ -78,7 +83,7 @@ fn fused_nanoseconds(spec: &RunSpec) -> f64 {
     // Every scalar product is computed once and serves twice.
     let scalar_products = of_loss.similarities as f64 * m + of_loss.correlations as f64 * batch;
     let loss = steps * (1.12 * of_loss.exponentials as f64 + 0.076 * scalar_products);
-    0.0138 * products + (0.60 + normalized) * layers * m * rows + 0.61 * p * rows + loss + 3300.0 * steps
+    0.0138 * products + (0.60 + normalized) * layers * m * rows + 0.61 * p * rows + loss + direct + 3300.0 * steps
 }
 
 /// Nanoseconds of an epoch's share of the measurements.

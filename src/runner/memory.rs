@@ -130,6 +130,22 @@ pub fn ensure(what: &str, bytes: f64) -> Result<()> {
     Ok(())
 }
 
+/// Lets the allocator keep what is freed, for this process: a step of autograd with NT-Xent allocates and frees blocks of
+/// megabytes again and again, and glibc gives each back to the system and has its pages zeroed anew, a third of such a
+/// step's time. What a run needs at its peak stays the same.
+pub fn keep_freed_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // The greatest threshold that glibc takes on 64 bits.
+        const LARGEST: libc::c_int = 32 << 20;
+        // SAFETY: sets two parameters of the allocator, which may be done at any time.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        }
+    }
+}
+
 /// The control groups (version 2) that hold this process, from the innermost out.
 fn free_in_groups() -> f64 {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();

@@ -161,6 +161,7 @@ pub fn run_with(runs: &[PlannedRun], options: &Options, build: &Build<'_>) -> Re
     }
     log::info!("{todo} runs in {} cohorts on {}, {workers} at a time", groups.len(), device);
     let queue = Queue::open(groups, &options.results, options.interrupt.clone(), options.force)?;
+    memory::keep_freed_blocks();
     let memory = Memory::here();
     let sweep = Sweep { options, device, build, queue, memory, progress, outcome: Mutex::new(outcome) };
     // A worker alone on a GPU has all cores for what is done on the host.

@@ -20,7 +20,7 @@ pub struct Coordinates(Vec<Parameter>);
 impl Coordinates {
     /// The parameters of a run's network.
     pub fn of(spec: &RunSpec) -> Self {
-        let is_buffer = |kind| matches!(kind, Kind::RunningMean | Kind::RunningVar | Kind::BatchCount);
+        let is_buffer = |kind| matches!(kind, Kind::RunningMean | Kind::RunningVar | Kind::BatchCount | Kind::Moment);
         let all = Layout::of(&spec.model, spec.data.p);
         Self(all.into_iter().filter(|parameter| !is_buffer(parameter.kind)).collect())
     }

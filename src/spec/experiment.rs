@@ -16,7 +16,7 @@ use super::{
     Fault, RunSpec, claim::Claim, design::Design, extends, extends::Extended, fit::FitSpec, id::run_id,
     input::Overrides, lines::Lines, resolve, resolve::readable, seeds::Seeds, sources, tree,
 };
-use crate::fault::unknown;
+use crate::fault::{ensure, unknown};
 use crate::input_error;
 use crate::metrics;
 
@@ -126,17 +126,22 @@ pub struct TableSpec {
     pub published: IndexMap<String, Vec<[f64; 2]>>,
 }
 
-/// Heat maps of final values: one for each arm and each point of the rest of the grid.
+/// Heat maps of final values: one for each point of the rest of the grid and, where arms are no axis, each arm.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapSpec {
-    /// The horizontal axis: a path of the grid.
+    /// The horizontal axis: a path of the grid, or [`arm`](Self::ARM).
     pub x: String,
-    /// The vertical axis: another path.
+    /// The vertical axis: another of these.
     pub y: String,
     /// A column of `metrics.csv`.
     #[serde(default = "min_cosine")]
     pub measure: String,
+}
+
+impl MapSpec {
+    /// The axis whose values are the experiment's arms.
+    pub const ARM: &str = "arm";
 }
 
 /// What tells the curves of an experiment apart: an arm and a point of its grid.
@@ -315,13 +320,14 @@ impl Experiment {
             claim.check(index, self)?;
         }
         let Some(map) = &self.map else { return Ok(()) };
-        let paths: Vec<&str> = self.grid.keys().map(String::as_str).collect();
-        for (key, path) in [("map.x", &map.x), ("map.y", &map.y)] {
-            if !paths.contains(&path.as_str()) {
-                return Err(Fault::new(key, format!("{key}: {}", unknown("path of the grid", path, &paths))));
+        let arms = (!self.arms.is_empty()).then_some(MapSpec::ARM);
+        let axes: Vec<&str> = self.grid.keys().map(String::as_str).chain(arms).collect();
+        for (key, axis) in [("map.x", &map.x), ("map.y", &map.y)] {
+            if !axes.contains(&axis.as_str()) {
+                return Err(Fault::new(key, format!("{key}: {}", unknown("path of the grid", axis, &axes))));
             }
         }
-        Ok(())
+        ensure(map.x != map.y, "map.y", || format!("map.y: {} is map.x already", map.y))
     }
 
     /// The columns of `metrics.csv` that are drawn or tabulated, each with the key that names it.

@@ -3,7 +3,7 @@
 
 use serde_yaml::Value;
 
-use super::{Experiment, PlannedRun, RunSpec, experiment::short, input::Overrides, tree};
+use super::{Experiment, MapSpec, PlannedRun, RunSpec, experiment::short, input::Overrides, tree};
 
 impl Experiment {
     /// Replaces an axis of the grid by the one value that the command line leaves of it, and leaves out arms that have
@@ -47,7 +47,8 @@ impl Experiment {
             }
         }
         self.grid = grid;
-        self.map.take_if(|map| ![&map.x, &map.y].into_iter().all(|path| self.grid.contains_key(path)));
+        let is_axis = |axis: &&String| *axis == MapSpec::ARM || self.grid.contains_key(*axis);
+        self.map.take_if(|map| ![&map.x, &map.y].iter().all(is_axis));
         self.fit.take_if(|fit| !self.grid.contains_key(&fit.over));
         changes
     }

@@ -34,6 +34,8 @@ pub enum Kind {
     RunningVar,
     /// Batches that a batch norm has seen, a scalar.
     BatchCount,
+    /// Second moment of what a predictor in closed form is given, `(m, m)`.
+    Moment,
 }
 
 /// A layer of the network: its part, and its depth in that part, from 0 on.
@@ -269,11 +271,14 @@ impl Table<'_> {
         self.out.push(Parameter { name, shape, site, kind, trained });
     }
 
-    /// Whether the tensor plays no part in the loss, and so has no gradient.
+    /// Whether the tensor plays no part in the loss, or is set in closed form: the optimiser leaves it alone.
     fn is_idle(&self, part: Part, kind: Kind) -> bool {
         match kind {
             Kind::NormScale | Kind::NormShift => self.model.batch_norm == BatchNorm::Idle,
-            _ => part == Part::Predictor && matches!(self.model.predictor, Predictor::Idle { .. }),
+            _ => {
+                let learns = !matches!(self.model.predictor, Predictor::Idle { .. } | Predictor::Direct { .. });
+                part == Part::Predictor && !learns
+            }
         }
     }
 
@@ -299,12 +304,16 @@ impl Table<'_> {
         let (shape, bias) = match self.model.predictor {
             Predictor::None => return,
             Predictor::Linear { bias } | Predictor::Identity { bias } | Predictor::Idle { bias } => (vec![m, m], bias),
+            Predictor::Direct { .. } => (vec![m, m], false),
             Predictor::Diagonal => (vec![m], true),
         };
         let name = self.names(site).0;
         self.push(format!("{name}.weight"), shape, site, Kind::Weight);
         if bias {
             self.push(format!("{name}.bias"), vec![m], site, Kind::Bias);
+        }
+        if matches!(self.model.predictor, Predictor::Direct { .. }) {
+            self.push(format!("{name}.moment"), vec![m, m], site, Kind::Moment);
         }
     }
 

@@ -182,6 +182,24 @@ pub enum Predictor {
         #[serde(default = "yes")]
         bias: bool,
     },
+    /// A linear map that does not learn: it follows the second moment F of what it is given, averaged over batches. After
+    /// every step it has F's eigenvectors, with eigenvalues `(s_j / s_1)^power + epsilon`; it starts at the identity.
+    /// DirectPred (Tian et al. 2021) with power 1/2, DirectCopy (Wang et al. 2021) with power 1.
+    Direct {
+        /// Weight of the average so far: `F <- decay F + (1 - decay) mean(f f^T)`.
+        #[serde(default = "direct_decay")]
+        decay: f64,
+        /// Of the eigenvalues, relative to the largest.
+        #[serde(default = "one_half")]
+        power: f64,
+        /// Added to every eigenvalue.
+        #[serde(default = "direct_epsilon")]
+        epsilon: f64,
+        /// Whether the gradient passes it by: the loss's slope at the prediction moves the representation as it is, so
+        /// that no direction learns more slowly for a small eigenvalue (IsoLoss, Halvagal et al. 2023).
+        #[serde(default)]
+        isotropic: bool,
+    },
     /// An elementwise scale, starting at `U(-1/sqrt(m), 1/sqrt(m))`, and shift, starting at zero.
     Diagonal,
 }
@@ -381,4 +399,18 @@ fn is_one(value: &f64) -> bool {
 
 fn yes() -> bool {
     true
+}
+
+fn one_half() -> f64 {
+    0.5
+}
+
+/// As in DirectPred's published runs.
+fn direct_decay() -> f64 {
+    0.3
+}
+
+/// Likewise.
+fn direct_epsilon() -> f64 {
+    0.1
 }

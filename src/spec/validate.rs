@@ -120,7 +120,18 @@ fn model(spec: &RunSpec) -> Result<(), Fault> {
     })?;
     ensure(model.predictor == Predictor::None || model.family != Family::Contrastive, "model.predictor", || {
         "the contrastive family has no predictor (its head is model.projector)".into()
-    })
+    })?;
+    if let Predictor::Direct { decay, power, epsilon, .. } = model.predictor {
+        ensure((0.0..1.0).contains(&decay), "model.predictor.decay", || format!("from 0 to less than 1, not {decay}"))?;
+        positive("model.predictor.power", power)?;
+        ensure(epsilon.is_finite() && epsilon >= 0.0, "model.predictor.epsilon", || {
+            format!("at least 0, not {epsilon}")
+        })?;
+        ensure(spec.random == Random::Native, "model.predictor", || {
+            "the authors' scripts have no predictor in closed form; use random: native".into()
+        })?;
+    }
+    Ok(())
 }
 
 fn loss(spec: &RunSpec) -> Result<(), Fault> {

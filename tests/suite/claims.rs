@@ -3,6 +3,7 @@
 use std::fs;
 
 use assert_cmd::Command;
+use contrastive_landscape::{figures, record::Archive, spec::Moment};
 use predicates::{prelude::*, str::contains};
 use tempfile::TempDir;
 
@@ -203,6 +204,71 @@ distribution: [min_cosine]
     let table = md.split(&format!("| {point} |")).nth(1).unwrap();
     let row = table.lines().find(|line| line.starts_with("| rate |")).unwrap();
     assert!(row.starts_with(&format!("| rate | {change:+.3} [")) && row.ends_with("| 2 |"), "{row}, not {change}");
+}
+
+/// A row for each arm, a column for each value of the grid, and each number the mean of its own runs.
+#[test]
+fn arms_are_an_axis_of_a_map() {
+    let sweep = "
+title: Arms by masks
+base:
+  data: { samples: 40, p: 12, d: 5 }
+  model: { m: 9 }
+  train: { epochs: 4, batch_size: 16 }
+arms: { NCL: { method: ncl }, CL: { method: cl } }
+grid: { data.latents.sparsity: [0.1, 0.3], views.masking_prob: [0.25, 0.5, 0.75] }
+seeds: 1..2
+panels: []
+map: { x: views.masking_prob, y: arm }
+";
+    let workbench = Workbench::new(sweep);
+    workbench.landscape(&["figures", "experiments/tiny.yaml"]).success().stdout(contains("tiny-map.png"));
+    let [results, file] = ["results", "experiments/tiny.yaml"].map(|name| workbench.folder.path().join(name));
+    let entry = Archive::new(&results).entry(&file).unwrap();
+    let map = figures::map_figure(&entry, entry.experiment.map.as_ref().unwrap());
+    assert_eq!(map.panels.iter().map(|panel| panel.title.as_str()).collect::<Vec<_>>(), ["sp 0.1", "sp 0.3"]);
+    for panel in &map.panels {
+        assert_eq!(panel.row_ticks, [(0, "CL".to_string()), (1, "NCL".to_string())], "from the bottom");
+        for (row, arm) in ["CL", "NCL"].into_iter().enumerate() {
+            for (column, masking) in [0.25, 0.5, 0.75].into_iter().enumerate() {
+                let label = format!("{arm}, {}, mask {masking}", panel.title);
+                let values = entry.values(&label, "min_cosine", Moment::End);
+                assert_eq!(values.len(), 2, "{label}");
+                assert_eq!(panel.values[row][column], (values[0].1 + values[1].1) / 2.0, "{label}");
+            }
+        }
+    }
+    workbench.write("experiments/tiny.yaml", &sweep.replace("y: arm", "y: views.masking_prob"));
+    workbench.landscape(&["figures", "experiments/tiny.yaml"]).code(2).stderr(contains("map.x already"));
+    let alone =
+        sweep.replace("arms: { NCL: { method: ncl }, CL: { method: cl } }", "").replace("base:", "base:\n  method: cl");
+    workbench.write("experiments/tiny.yaml", &alone);
+    workbench
+        .landscape(&["figures", "experiments/tiny.yaml"])
+        .code(2)
+        .stderr(contains("unknown path of the grid `arm`"));
+}
+
+/// Two folders of results beside each other: the runs that both have, and no others.
+#[test]
+fn verdicts_stand_beside_each_other() {
+    let workbench = Workbench::new(TINY);
+    workbench.landscape(&["run", "experiments/tiny.yaml"]).success();
+    let beside = ["claims", "experiments/tiny.yaml", "--beside", "other"];
+    workbench.landscape(&beside).code(1).stderr(contains("recorded in both results and other"));
+    let engine = if cfg!(feature = "torch") { "autograd" } else { "fused" };
+    workbench
+        .landscape(&["run", "experiments/tiny.yaml", "--results", "other", "--seeds", "2..3", "--engine", engine])
+        .success();
+    let table = workbench.stdout(&beside);
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| tiny |")).collect();
+    assert_eq!(rows.len(), 6, "four claims and two cells: {table}");
+    assert!(rows.iter().all(|row| row.contains("| 2 |")), "two seeds in common: {table}");
+    assert!(rows[1].ends_with("| not reproduced |"), "{table}");
+    assert!(table.contains("\n6 of 6 claims have the same verdict; the largest difference of a mean is "), "{table}");
+    let difference: f64 = table.rsplit_once("mean is ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(difference > 0.0, cfg!(feature = "torch"), "engines differ in the last digits: {table}");
+    assert!(difference < 1e-4, "{table}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use contrastive_landscape::{
     Device,
     autograd::AutogradEngine,
     engine::{Engine, Views},
-    linalg::orthonormal_columns,
+    linalg::{orthonormal_columns, symmetric_eigenvalues},
     losses::{Invariance, Loss, LossSpec, Sides, Spectral},
     random::{Draws, native::Key},
     spec::{RunSpec, Turn, layout::StateDict, resolve},
@@ -112,6 +112,52 @@ fn a_linear_predictor_has_a_conserved_quantity() {
     assert!((7.0..14.0).contains(&(coarse / fine)), "a tenth of the step, a tenth of the drift: {coarse:e}, {fine:e}");
     let decayed = drift(2e-4, ", optimizer: {kind: sgd, weight_decay: 0.1}");
     assert!(decayed > 5.0 * fine, "weight decay does change it: {decayed:e}");
+}
+
+/// A predictor in closed form has the eigenvectors of the second moment of what it was given, and the eigenvalues asked
+/// for; the gradient passes through it or, with `isotropic`, by it.
+#[test]
+fn a_predictor_in_closed_form_follows_the_second_moment() {
+    const DECAY: f64 = 0.25;
+    for (power, isotropic) in [(0.5, false), (1.0, false), (0.5, true)] {
+        let text = format!(
+            "{{method: simsiam, dtype: float64, data: {{samples: 40, p: 10, d: 4}}, \
+             loss: {{kind: l2, normalize: false}}, \
+             model: {{m: 6, activation: identity, bias: none, batch_norm: none, projector: none, \
+                      predictor: {{kind: direct, decay: {DECAY}, power: {power}, epsilon: 0.2, isotropic: {isotropic}}}}}, \
+             train: {{batch_size: 40, epochs: 10, lr: 0.1}}}}"
+        );
+        let (_, state) = trained(&spec(&text), 3, |state| state);
+        let [w, weight, moment] = ["Wo.weight", "Wp.weight", "Wp.moment"].map(|name| matrix(&state, name));
+        let commutator = norm(&(weight.dot(&moment) - moment.dot(&weight))) / norm(&weight.dot(&moment));
+        assert!(commutator < 1e-12, "{commutator:e}");
+        let [of_weight, of_moment] = [&weight, &moment].map(symmetric_eigenvalues);
+        let largest = of_moment[of_moment.len() - 1];
+        for (of_weight, of_moment) in of_weight.iter().zip(&of_moment) {
+            let expected = (of_moment / largest).powf(power) + 0.2;
+            assert!((of_weight - expected).abs() < 1e-10, "{of_weight}, not {expected}");
+        }
+
+        // At given views, by hand: the moment follows view after view, and the encoder's gradient is as the formula says.
+        let [x1, x2] = [gaussian(40, 10), gaussian(40, 10) * 0.7];
+        let cohort = Cohort::draw_from(&[spec(&text)], |_, _| state.clone()).unwrap();
+        let mut engine = AutogradEngine::new(cohort.members(), Device::Cpu).unwrap();
+        let views = Views { x1: vec![x1.clone()], x2: vec![x2.clone()] };
+        let (_, gradients) = engine.gradients(&views, Turn::Joint).unwrap().remove(0);
+        let [z1, z2] = [x1.dot(&w.t()), x2.dot(&w.t())]; // (B, m)
+        let follow = |moment: Array2<f64>, z: &Array2<f64>| DECAY * moment + (1.0 - DECAY) / 40.0 * z.t().dot(z);
+        let followed = follow(follow(moment, &z1), &z2);
+        let off = norm(&(matrix(&engine.state().unwrap()[0], "Wp.moment") - &followed)) / norm(&followed);
+        assert!(off < 1e-12, "{off:e}");
+        let half = |z: &Array2<f64>, other: &Array2<f64>, x: &Array2<f64>| {
+            let slope = (z.dot(&weight.t()) - other) / 40.0;
+            if isotropic { slope.t().dot(x) } else { weight.t().dot(&slope.t()).dot(x) }
+        };
+        let expected = half(&z1, &z2, &x1) + half(&z2, &z1, &x2);
+        let off = norm(&(matrix(&gradients, "Wo.weight") - &expected)) / norm(&expected);
+        assert!(off < 1e-12, "power {power}, isotropic {isotropic}: {off:e}");
+        assert!(!gradients.contains_key("Wp.weight"), "it does not learn");
+    }
 }
 
 /// `|C - I|^2` with C the symmetric part of the views' cross-moments: Barlow Twins' idea on raw representations, whose

@@ -114,6 +114,38 @@ fn both_engines_train_on_what_batches_bring() {
     }
 }
 
+/// Predictors in closed form, by both engines, in three turns: their spectra are taken in double precision by either.
+#[test]
+fn predictors_in_closed_form_agree() {
+    for predictor in
+        ["{kind: direct}", "{kind: direct, power: 1, epsilon: 0.3, decay: 0.9}", "{kind: direct, isotropic: true}"]
+    {
+        for method in ["ncl-predictor", "simsiam"] {
+            let spec = |dtype: &str| -> Arc<RunSpec> {
+                let text = format!(
+                    "{{method: {method}, dtype: {dtype}, data: {{samples: 60, p: 24, d: 6}}, \
+                     model: {{m: 9, predictor: {predictor}}}, train: {{batch_size: 20, epochs: 3}}}}"
+                );
+                Arc::new(text.parse().unwrap_or_else(|fault| panic!("{text}: {fault}")))
+            };
+            let (double, state) =
+                trained(&spec("float64"), |members| Box::new(AutogradEngine::new(members, Device::Cpu).unwrap()));
+            let (single, ours) = trained(&spec("float32"), |members| Box::new(FusedEngine::new(members).unwrap()));
+            for (ours, theirs) in single.iter().zip(&double) {
+                assert!(
+                    (ours - theirs).abs() < 2e-6 * theirs.abs().max(1.0),
+                    "{method}, {predictor}: {ours}, {theirs}"
+                );
+            }
+            for name in ["Wo.weight", "Wp.weight", "Wp.moment"] {
+                let off = norm((&ours[name] - &state[name]).into_iter()) / norm(state[name].iter().copied());
+                assert!(off < 2e-5, "{method}, {predictor}: {name} is off by {off:e}");
+            }
+            assert!(state["Wp.weight"].iter().any(|&w| w != 0.0 && w.abs() < 0.1), "it is no multiple of the identity");
+        }
+    }
+}
+
 /// Most views are wholly masked.
 const WHOLLY_MASKED: &str = "{method: ncl, dtype: DTYPE, data: {samples: 64, p: 10, d: 10}, \
                              views: {masking_prob: 0.95}, train: {batch_size: 32, epochs: 5}}";

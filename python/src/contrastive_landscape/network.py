@@ -44,7 +44,8 @@ class Network(nn.Module):
         self.to(torch.float64 if spec["dtype"] == "float64" else torch.float32)
         self.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
         for layer in self._layers:
-            frozen = layer.part in model["frozen"]
+            direct = layer.part == "predictor" and model["predictor"]["kind"] == "direct"
+            frozen = direct or layer.part in model["frozen"]
             for module in self._modules_of(layer):
                 module.requires_grad_(not frozen)
 
@@ -57,6 +58,8 @@ class Network(nn.Module):
             self.register_buffer(layer.constant_bias, torch.zeros(shape[0]))
         if layer.norm is not None and f"{layer.norm}.running_mean" in weights:
             self.add_module(layer.norm, nn.BatchNorm1d(shape[0]))
+        if f"{layer.linear}.moment" in weights:  # of a predictor in closed form
+            getattr(self, layer.linear).register_buffer("moment", torch.zeros(shape[0], shape[0]))
 
     def _modules_of(self, layer: LayerNames) -> list[nn.Module]:
         norm = getattr(self, layer.norm, None) if layer.norm else None
@@ -114,10 +117,13 @@ class Network(nn.Module):
         return LOSSES[loss["kind"]](self._predict(learner), teacher.detach(), loss)
 
     def _predict(self, z: Tensor) -> Tensor:
-        if self.spec["model"]["predictor"]["kind"] not in ("none", "idle"):
-            for layer in self._part("predictor"):
-                z = getattr(self, layer.linear)(z)
-        return z
+        predictor = self.spec["model"]["predictor"]
+        if predictor["kind"] in ("none", "idle"):
+            return z
+        (layer,) = self._part("predictor")
+        prediction: Tensor = getattr(self, layer.linear)(z)
+        # The gradient of an isotropic predictor passes it by.
+        return z + (prediction - z).detach() if predictor.get("isotropic") else prediction
 
     def _project(self, z: Tensor) -> Tensor:
         for layer in self._part("projector"):

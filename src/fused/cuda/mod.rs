@@ -14,7 +14,7 @@ pub use engine::CudaEngine;
 use crate::{
     device::{self, CudaVersion},
     fused::FusedEngine,
-    spec::{Dtype, Random, RunSpec, layout::Layout},
+    spec::{Dtype, Predictor, Random, RunSpec, layout::Layout},
 };
 
 /// The least compute capability that runs the kernels, and the version of CUDA that compiled them.
@@ -39,8 +39,9 @@ pub fn covers(spec: &RunSpec) -> Result<(), String> {
     if spec.random == Random::Authors {
         return Err("on a GPU it draws random: native".into());
     }
-    let RunSpec { data, views, .. } = spec;
+    let RunSpec { data, views, model, .. } = spec;
     let ours = [
+        ("model.predictor: direct", matches!(model.predictor, Predictor::Direct { .. })),
         ("data.fresh", data.fresh),
         ("data.noise_per_view", data.noise_per_view),
         ("views.noise", views.noise != 0.0),
