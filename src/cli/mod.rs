@@ -104,8 +104,8 @@ enum Command {
 }
 
 /// Runs the program: exit code 0 for success, 2 for wrong input, 75 for a sweep that was asked to stop, or whose GPU broke,
-/// and that goes on when it is run again, 76 for one whose GPU broke before anything was saved, 1 for anything else that
-/// fails.
+/// and that goes on when it is run again, 74 and 76 for one that was stopped, or whose GPU broke, before anything was saved,
+/// 1 for anything else that fails.
 pub fn main() -> ExitCode {
     let tf32 = device::tf32();
     // SAFETY: these are the program's first statements but one, and its only thread.
@@ -166,8 +166,8 @@ fn exit_code(result: Result<()>) -> ExitCode {
             let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(test);
             if is(|cause| cause.is::<InputError>()) {
                 ExitCode::from(2)
-            } else if is(|cause| cause.is::<Interrupted>()) {
-                ExitCode::from(Interrupted::EXIT_CODE)
+            } else if let Some(interrupted) = error.chain().find_map(|cause| cause.downcast_ref::<Interrupted>()) {
+                ExitCode::from(interrupted.exit_code())
             } else if let Some(lost) = error.chain().find_map(|cause| cause.downcast_ref::<LostDevice>()) {
                 ExitCode::from(lost.exit_code())
             } else {

@@ -92,8 +92,8 @@ impl Gpus {
 /// Memory of a process that computes on a GPU, in GB: CUDA takes most of it, and what a site gives for a core is often less.
 const GPU_PROCESS_MEMORY: usize = 16;
 
-/// Turns in which a GPU may fail before anything is saved.
-const FAILED_TURNS: usize = 3;
+/// Turns in a row that may end before anything is recorded or saved.
+const VAIN_TURNS: usize = 3;
 
 /// The files written.
 #[derive(Clone, Debug)]
@@ -227,7 +227,7 @@ impl Job {
 srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\"{step} \\
   {command} \\
   --jobs \"$SLURM_CPUS_PER_TASK\" --shard {shard} || code=$?
-{failed_turns}if [ \"$code\" -eq {interrupted} ]; then
+{vain_turns}if [ \"$code\" -eq {interrupted} ]; then
   scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"
 fi
 exit \"$code\"
@@ -238,30 +238,7 @@ exit \"$code\"
             grace = self.grace,
             setup = self.setup_lines(),
             command = words(&command)?,
-            failed_turns = self.failed_turns(folder)?,
-        ))
-    }
-
-    /// What the script does when a GPU failed before anything was saved: another turn, on another node where Slurm lets a job
-    /// exclude one, but not for ever.
-    fn failed_turns(&self, folder: &Path) -> Result<String> {
-        if self.gpus == Gpus::None {
-            return Ok(String::new());
-        }
-        Ok(format!(
-            "\
-# Code {nothing}: the GPU failed before anything was saved. Up to {FAILED_TURNS} turns may end so in a row, on different nodes if need be.
-failed={logs}/\"$SLURM_ARRAY_TASK_ID\".failed-turns
-if [ \"$code\" -ne {nothing} ]; then
-  rm -f \"$failed\"
-elif echo \"$SLURMD_NODENAME\" >> \"$failed\" && [ \"$(wc -l < \"$failed\")\" -lt {FAILED_TURNS} ]; then
-  scontrol update JobId=\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\" ExcNodeList=\"$(paste -sd, \"$failed\")\" || true
-  code={interrupted}
-fi
-",
-            nothing = LostDevice::NO_PROGRESS,
-            interrupted = Interrupted::EXIT_CODE,
-            logs = word(&folder.join("logs").display().to_string())?,
+            vain_turns = vain_turns(folder)?,
         ))
     }
 
@@ -318,6 +295,35 @@ fi
     fn setup_lines(&self) -> String {
         self.setup.iter().map(|line| format!("{line}\n")).collect()
     }
+}
+
+/// What the script does when a turn ended before anything was recorded or saved: another one, after a GPU's failure on another
+/// node where Slurm lets a job exclude one, but not for ever. Where the turns cannot be counted, as on a full disk, none.
+fn vain_turns(folder: &Path) -> Result<String> {
+    Ok(format!(
+        "\
+# Codes {stopped} and {broken}: the task was interrupted, or its GPU failed, before a run was recorded or a checkpoint written. After
+# {VAIN_TURNS} such turns in a row, a line of code and node for each, it does not go back.
+vain={logs}/\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\".vain
+if [ \"$code\" -ne {stopped} ] && [ \"$code\" -ne {broken} ]; then
+  rm -f \"$vain\"
+elif ! echo \"$code $SLURMD_NODENAME\" >> \"$vain\"; then
+  echo \"not requeued: nothing was saved in this turn on $SLURMD_NODENAME, and such turns cannot be counted\" >&2
+elif [ \"$(wc -l < \"$vain\")\" -ge {VAIN_TURNS} ]; then
+  echo \"not requeued: nothing was recorded or saved in {VAIN_TURNS} turns in a row (code and node of each: $(paste -sd, \"$vain\"))\" >&2
+else
+  if [ \"$code\" -eq {broken} ]; then
+    scontrol update JobId=\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\" \\
+      ExcNodeList=\"$(sed -n 's/^{broken} //p' \"$vain\" | paste -sd, -)\" || true
+  fi
+  code={interrupted}
+fi
+",
+        stopped = Interrupted::NO_PROGRESS,
+        broken = LostDevice::NO_PROGRESS,
+        interrupted = Interrupted::EXIT_CODE,
+        logs = word(&folder.join("logs").display().to_string())?,
+    ))
 }
 
 fn lines(directives: &[String]) -> String {

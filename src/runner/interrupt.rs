@@ -96,26 +96,38 @@ fn is_ignored(signal: i32) -> bool {
     }
 }
 
-/// A sweep was asked to stop and did. The program exits with [`Interrupted::EXIT_CODE`].
+/// A sweep was asked to stop and did.
 #[derive(Debug)]
 pub struct Interrupted {
     /// Runs saved midway.
     pub saved: usize,
     /// Runs not begun.
     pub left: usize,
+    /// Whether this process has recorded or saved anything: if not, turns like this one lead nowhere.
+    pub progressed: bool,
 }
 
 impl Interrupted {
     /// `EX_TEMPFAIL` of sysexits.h: run the same command again.
     pub const EXIT_CODE: u8 = 75;
+
+    /// `EX_IOERR` of sysexits.h: nothing was achieved. Less than [`EXIT_CODE`](Self::EXIT_CODE), since of the processes of a
+    /// step `srun` tells the largest code: a turn is in vain only if it was so for all of them.
+    pub const NO_PROGRESS: u8 = 74;
+
+    /// What the program exits with.
+    pub fn exit_code(&self) -> u8 {
+        if self.progressed { Self::EXIT_CODE } else { Self::NO_PROGRESS }
+    }
 }
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { saved, left } = self;
+        let Self { saved, left, progressed } = self;
+        let from = if *progressed { "" } else { "; nothing was recorded or saved since the start" };
         write!(
             f,
-            "interrupted: {saved} runs saved where they were, {left} not begun; the same command goes on from there"
+            "interrupted: {saved} runs saved where they were, {left} not begun{from}; the same command goes on from there"
         )
     }
 }

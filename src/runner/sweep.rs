@@ -302,18 +302,21 @@ impl<'a> Sweep<'a> {
 
     /// Runs were saved midway, since the sweep was asked to stop.
     pub fn note_saved(&self, runs: usize) {
-        self.note(|outcome| outcome.interrupted.get_or_insert(Interrupted { saved: 0, left: 0 }).saved += runs);
+        let none = Interrupted { saved: 0, left: 0, progressed: false };
+        self.note(|outcome| outcome.interrupted.get_or_insert(none).saved += runs);
     }
 
     fn close(self) -> Outcome {
         self.progress.close();
         let mut outcome = self.outcome.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let left = self.queue.left();
+        let progressed = outcome.trained + outcome.saves > 0;
         if let Some(lost) = &mut outcome.lost {
             lost.left += left;
-            lost.progressed = outcome.trained + outcome.saves > 0;
+            lost.progressed = progressed;
         } else if self.options.interrupt.is_asked() && (left > 0 || outcome.interrupted.is_some()) {
-            outcome.interrupted.get_or_insert(Interrupted { saved: 0, left }).left = left;
+            let saved = outcome.interrupted.map_or(0, |interrupted| interrupted.saved);
+            outcome.interrupted = Some(Interrupted { saved, left, progressed });
         } else {
             outcome.stopped = left;
         }

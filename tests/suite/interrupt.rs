@@ -1,6 +1,7 @@
 //! Signals: a sweep saves its work, says so by its exit code, and goes on when it is run again.
 
 use std::{
+    io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -79,6 +80,33 @@ fn each_signal_saves_and_the_same_command_goes_on() {
             workbench.runs().iter().map(|run| std::fs::read_to_string(run.join("summary.json")).unwrap()).collect();
         assert_eq!(summaries.iter().filter(|summary| summary.contains("\"resumed\": 1")).count(), 2);
     }
+}
+
+/// A scheduler that gives such a task turn after turn wastes them all, and can tell from the code.
+#[test]
+fn a_turn_that_saves_nothing_has_a_code_of_its_own() {
+    let workbench = Workbench::new(&LONG.replace("epochs: 3000", "epochs: 1000000"));
+    let mut command = Command::new("env");
+    // Files of a kilobyte at most: no checkpoint can be written.
+    command.args([
+        "--default-signal",
+        "bash",
+        "-c",
+        "ulimit -f 1; exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_landscape"),
+    ]);
+    command.args(RUN).args(["--checkpoint-every", "0.01"]).current_dir(&workbench.folder);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("no checkpoint could be written") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    signal(&child, "-USR1");
+    lines.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(74), "{said}");
+    assert!(said.contains("interrupted: 0 runs saved") && said.contains("nothing was recorded or saved"), "{said}");
+    assert!(!has_checkpoint(&workbench));
 }
 
 #[test]
