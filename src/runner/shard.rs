@@ -66,6 +66,19 @@ impl FromStr for Shard {
     }
 }
 
+impl ShardChoice {
+    /// The part; `slurm` is looked up in the environment.
+    ///
+    /// # Errors
+    /// Slurm's environment does not say which.
+    pub fn part(self) -> Result<Shard> {
+        match self {
+            Self::Part(shard) => Ok(shard),
+            Self::Slurm => SlurmTask::here("--shard slurm")?.shard(),
+        }
+    }
+}
+
 impl FromStr for ShardChoice {
     type Err = String;
 
@@ -137,8 +150,7 @@ impl Share {
     /// What the flags ask for; `slurm` is looked up in the environment.
     pub fn choose(shard: Option<ShardChoice>, index: Option<IndexChoice>) -> Result<Self> {
         Ok(match (shard, index) {
-            (Some(ShardChoice::Part(shard)), _) => Self::Shard(shard),
-            (Some(ShardChoice::Slurm), _) => Self::Shard(SlurmTask::here("--shard slurm")?.shard()?),
+            (Some(shard), _) => Self::Shard(shard.part()?),
             (None, Some(IndexChoice::Run(number))) => Self::Run(number),
             (None, Some(IndexChoice::Slurm)) => Self::Run(SlurmTask::here("--index slurm")?.index()?),
             (None, None) => Self::All,

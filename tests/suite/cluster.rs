@@ -556,6 +556,62 @@ fn shards_for_gpus_hold_whole_cohorts() {
     assert!(dealt(&["--device", "cpu"], 3).iter().all(|runs| runs.len() == 2), "cores are dealt single runs");
 }
 
+/// What a results folder rests on is tried with a second process, and with those of other nodes.
+#[test]
+fn doctor_tries_the_locks_of_a_results_folder() {
+    let workbench = Workbench::new(TINY);
+    let doctor = |more: &[&str]| workbench.landscape(&[&["doctor", "--results", "here"], more].concat());
+    doctor(&[]).code(2).stderr(contains("--results here: there is no such folder"));
+    fs::create_dir(workbench.path("here")).unwrap();
+    let works = "files are replaced whole, and locks keep processes out, of this node";
+    doctor(&[]).success().stdout(contains("results     here: ").and(contains(works)).and(contains("all is well\n")));
+    doctor(&["--shard", "1/1"]).code(2).stderr(contains("it takes two processes"));
+    // As srun starts them, here on one node.
+    let started = ["0", "1", "2"].map(|rank| {
+        let mut command = workbench.command(&["doctor", "--results", "here", "--shard", "slurm"]);
+        command.envs([("SLURM_STEP_ID", "0"), ("SLURM_PROCID", rank), ("SLURM_STEP_NUM_TASKS", "3")]);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    });
+    for process in started {
+        let output = process.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains(works), "{said}");
+    }
+    assert_eq!(fs::read_dir(workbench.path("here")).unwrap().count(), 0, "nothing is left there");
+    // A file system whose locks stay within a node, as with Lustre's `localflock`, and one that has none.
+    for (locks, says) in [("return 0;", "does not keep out"), ("errno = ENOSYS; return -1;", "there are no locks")] {
+        let mut command = workbench.command(&["doctor", "--results", "here"]);
+        if !with_locks(&mut command, &workbench, locks) {
+            eprintln!("skipped: there is no C++ compiler `c++`");
+            return;
+        }
+        let caution = "two jobs on different nodes may train the same run";
+        let safe = contains("all is well, but for the locks of that folder");
+        assert_cmd::Command::from_std(command)
+            .assert()
+            .success()
+            .stdout(contains(says).and(contains(caution)).and(safe));
+    }
+}
+
+/// Lets a command's requests for locks do this instead; false where that cannot be compiled.
+fn with_locks(command: &mut Command, workbench: &Workbench, locks: &str) -> bool {
+    let source = format!(
+        "#include <cerrno>\n#include <cstdarg>\n#include <fcntl.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n\
+         extern \"C\" int fcntl(int file, int what, ...) {{ if (what == F_OFD_SETLK) {{ {locks} }} va_list rest; \
+         va_start(rest, what); void* argument = va_arg(rest, void*); va_end(rest); \
+         return static_cast<int>(syscall(SYS_fcntl, file, what, argument)); }}\n\
+         extern \"C\" int fcntl64(int, int, ...) __attribute__((alias(\"fcntl\")));\n"
+    );
+    let (source_file, library) = (workbench.path("locks.cpp"), workbench.path("locks.so"));
+    fs::write(&source_file, source).unwrap();
+    let compiled = Command::new("c++").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source_file).status();
+    let Ok(status) = compiled else { return false };
+    assert!(status.success());
+    command.env("LD_PRELOAD", library);
+    true
+}
+
 /// As far as this can be told without Apptainer: bases of one version, and of the checkout what git tracks.
 #[test]
 fn the_container_takes_what_git_tracks() {
