@@ -21,9 +21,6 @@ unsafe impl Plain for f32 {}
 unsafe impl Plain for f64 {}
 unsafe impl Plain for u32 {}
 
-/// `CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT`
-const MULTIPROCESSORS: c_int = 16;
-
 /// A CUDA device that runs kernels of our own: its primary context, through the driver alone.
 ///
 /// The context is the one that libtorch uses, too, and stays for as long as the process.
@@ -58,8 +55,7 @@ impl Context {
 
     /// Multiprocessors of the device: each runs a few blocks at a time.
     pub fn multiprocessors(&self) -> Result<usize, String> {
-        let count = self.driver.attribute(self.number, MULTIPROCESSORS)?;
-        Ok(usize::try_from(count).unwrap_or(1).max(1))
+        self.driver.multiprocessors(self.number)
     }
 
     /// A kernel of a module in PTX.

@@ -22,6 +22,14 @@ pub fn gpus() -> Vec<Gpu> {
     (0..driver.devices().unwrap_or(0)).filter_map(|number| driver.gpu(number).ok()).collect()
 }
 
+/// Multiprocessors of a CUDA device, by its number: each runs a few blocks of threads at a time.
+///
+/// # Errors
+/// There is no driver or no such device.
+pub fn multiprocessors(number: usize) -> Result<usize, String> {
+    driver()?.multiprocessors(number)
+}
+
 /// Number of CUDA devices that this process may see and libtorch can use, or why there are none.
 ///
 /// The linker drops libtorch's CUDA half, since nothing refers to it by name; it is loaded here, and only where an

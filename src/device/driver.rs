@@ -65,6 +65,7 @@ pub struct Driver {
 /// `CUdevice_attribute`
 const CAPABILITY_MAJOR: c_int = 75;
 const CAPABILITY_MINOR: c_int = 76;
+const MULTIPROCESSORS: c_int = 16;
 
 /// A function of cuda.h that returns a `CUresult`.
 macro_rules! call {
@@ -113,8 +114,13 @@ impl Driver {
         Ok((attribute(CAPABILITY_MAJOR)?, attribute(CAPABILITY_MINOR)?))
     }
 
+    /// Multiprocessors of a device, by its number.
+    pub fn multiprocessors(&self, number: usize) -> Result<usize, String> {
+        Ok(usize::try_from(self.attribute(number, MULTIPROCESSORS)?).unwrap_or(1).max(1))
+    }
+
     /// An attribute of a device, by its number.
-    pub(super) fn attribute(&self, number: usize, attribute: c_int) -> Result<c_int, String> {
+    fn attribute(&self, number: usize, attribute: c_int) -> Result<c_int, String> {
         let (mut value, device): (c_int, c_int) = (0, self.device(number)?);
         call!(&self.library, "cuDeviceGetAttribute"(&raw mut value => *mut c_int, attribute => c_int, device => c_int))?;
         Ok(value)

@@ -10,7 +10,7 @@ use std::fmt;
 pub use context::{Buffer, Context, Kernel, Plain, copies, runs_kernels};
 #[cfg(feature = "torch")]
 pub use cuda::answers;
-pub use cuda::{cuda_status, gpu, gpus, has_kernels};
+pub use cuda::{cuda_status, gpu, gpus, has_kernels, multiprocessors};
 pub use driver::{CudaVersion, Gpu};
 pub use tf32::{forbid_tf32, tf32};
 

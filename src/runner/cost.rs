@@ -27,7 +27,7 @@ pub fn on_cores<'a>(specs: impl Iterator<Item = &'a RunSpec>, cores: usize) -> f
     (sum / cores as f64).max(longest)
 }
 
-/// Estimated seconds of a cohort on a GPU: a step takes the time in which the host starts its kernels or, in large cohorts,
+/// Estimated seconds of a cohort on a GPU by autograd: a step takes the time in which the host starts its kernels or, in large cohorts,
 /// the time in which their numbers pass through the GPU's memory.
 ///
 /// On paper, for a card like the H100, from the launches and the bytes of a step; none of this was measured on a GPU.
@@ -40,6 +40,33 @@ pub fn on_gpu<'a>(specs: impl Iterator<Item = &'a RunSpec>) -> f64 {
         specs.map(of).fold((0.0, 0.0), |(a, b), (launches, traffic)| (launches.max(a), traffic + b));
     launches.max(traffic)
 }
+
+/// Waves in which a cohort passes through a GPU whose multiprocessors have a block of threads each: a block trains one run
+/// after the other.
+pub fn waves(runs: usize, multiprocessors: usize) -> usize {
+    runs.div_ceil(multiprocessors.max(1))
+}
+
+/// Estimated seconds of a cohort on a GPU by the fused engine's kernels, and of what `cores` measure between the epochs: a wave
+/// takes the time of one run on one multiprocessor, and every epoch is a launch.
+///
+/// On paper, for a card like the H100, from the cycles that the kernels' loops wait for memory; none of this was measured on a
+/// GPU.
+pub fn on_blocks<'a>(specs: impl ExactSizeIterator<Item = &'a RunSpec>, multiprocessors: usize, cores: usize) -> f64 {
+    let waves = waves(specs.len(), multiprocessors) as f64;
+    let of = |spec: &RunSpec| {
+        let epochs = spec.train.epochs as f64;
+        (epochs * (LAUNCH + waves * BLOCK * fused_nanoseconds(spec) * 1e-9), epochs * measure_nanoseconds(spec) * 1e-9)
+    };
+    let (device, host) = specs.map(of).fold((0.0, 0.0), |(a, b): (f64, f64), (device, host)| (a.max(device), b + host));
+    device + host / cores as f64
+}
+
+/// A multiprocessor's time for a step, relative to a core's: 256 threads wait for their loads most of the time.
+const BLOCK: f64 = 5.0;
+
+/// Seconds in which an epoch's rows are sent, its kernel is started and its losses are read.
+const LAUNCH: f64 = 2e-4;
 
 /// Seconds in which the 120 to 180 kernels of a step are started.
 const LAUNCHES: f64 = 1e-3;
@@ -118,6 +145,26 @@ mod tests {
         assert!(!faster("{}", 1) && !faster("{}", 15) && faster("{}", 1000));
         assert!(faster("{method: cl}", 160));
         assert!(faster("{dtype: float64}", 100));
+    }
+
+    /// The kernels train a run on each multiprocessor, more slowly than a core does: one run is the CPU's, a card full of them
+    /// the GPU's, and as many cores as there are runs are never slower.
+    #[test]
+    fn a_gpu_of_many_blocks_is_for_many_runs() {
+        let spec = |text: &str| resolve(&[&serde_yaml::from_str(text).unwrap()]).unwrap();
+        let faster = |text: &str, runs: usize, cores: usize| {
+            let specs = vec![spec(text); runs];
+            on_blocks(specs.iter(), 132, cores) < on_cores(specs.iter(), cores)
+        };
+        for text in ["{}", "{method: cl}", "{method: simplified-simsiam}"] {
+            assert!(!faster(text, 1, 1) && !faster(text, 16, 16), "{text}");
+            assert!(faster(text, 132, 1) && faster(text, 132, 16) && faster(text, 1000, 16), "{text}");
+            assert!(!faster(text, 132, 132), "{text}");
+        }
+        let time = |runs: usize| on_blocks(vec![spec("{}"); runs].iter(), 132, 16);
+        assert!(time(132) < 1.1 * time(1), "the first wave takes all multiprocessors");
+        assert!(time(133) > 1.8 * time(132), "a second wave takes its own time");
+        assert_eq!([1, 132, 133, 1000].map(|runs| waves(runs, 132)), [1, 1, 2, 8]);
     }
 
     /// Seconds measured on the machine of the constants, 300 epochs (fewer where said).

@@ -365,6 +365,36 @@ fn auto_gives_each_run_to_the_engine_that_trains_it() {
     assert_eq!(engines.iter().filter(|engine| *engine == "fused").count(), 10, "{engines:?}");
 }
 
+/// A block trains a run more slowly than a core does: one takes many runs, on many multiprocessors, to a GPU.
+#[test]
+fn auto_takes_many_runs_to_the_kernels() {
+    let Some(folder) = fake_cuda::driver() else { return };
+    let auto = |runs: usize, more: &[&str]| {
+        let text = VARIED.replace("seeds: 1..2", &format!("seeds: 1..{runs}"));
+        let first =
+            text.find("  wide:").zip(text.find("seeds:")).map(|(from, to)| [&text[..from], &text[to..]].concat());
+        let workbench = Workbench::new(&first.unwrap());
+        let command = workbench.command(&[&["run", "tiny.yaml", "--engine", "fused", "--jobs", "2"], more].concat());
+        let variables = [("FAKE_CUDA_PROCESSORS", "40"), ("RUST_LOG", "info")];
+        (fake_cuda::run_with_driver(command, folder, &variables), workbench)
+    };
+    let said = |report: &Report, line: &str| assert!(report.stderr.contains(line), "{line}: {}", report.stderr);
+    let (few, _) = auto(2, &[]);
+    said(&few, "training on 2 cores of the CPU: an estimated");
+    said(&few, " on cuda:0 (fused: 1 waves of 40 blocks); never measured on a GPU, and --device cuda takes it");
+    assert_eq!((few.code(), few.counts.len()), (Some(0), 0));
+    let (many, workbench) = auto(200, &[]);
+    said(&many, "training on cuda:0: an estimated");
+    said(&many, "(fused: 5 waves of 40 blocks), against");
+    assert_eq!((many.code(), workbench.runs().len()), (Some(0), 200));
+    assert!(many.count("kernel_launches") > 0);
+    // What the kernels do not train, though the CPU's do, stays there.
+    let (other, _) = auto(200, &["--set", "data.fresh=true"]);
+    said(&other, "training on the CPU: ");
+    said(&other, "on a GPU it does not have data.fresh");
+    assert_eq!((other.code(), other.counts.len()), (Some(0), 0));
+}
+
 /// What a change of a source without `make ptx` leaves behind.
 #[test]
 fn the_ptx_is_of_these_sources() {
