@@ -3,6 +3,8 @@
 Every method by every engine on the device against the CPU, an interrupted sweep, memory that runs out, the bits of the
 kernels; then the time of a run's step for 1, 15, 132 and 1000 runs at once, beside a core's. Prints a table, and writes
 it with all that the machine says of itself into one Markdown file. Needs Python's standard library alone.
+
+Ends with 0 if nothing failed, else with 1: a check failed, the device broke, or there is nothing to check.
 """
 
 import argparse
@@ -48,11 +50,20 @@ seeds: 1..{runs}
 """
 
 
+# The program's exit codes: the settings or the device are refused; the device broke, after something was saved or before.
+REFUSED, BROKEN = 2, (75, 76)
+
+
+class Unfit(Exception):
+    """There is no use in going on, and why."""
+
+
 class Check:
     """What was asked, and what came out."""
 
     def __init__(self, arguments: argparse.Namespace, folder: pathlib.Path) -> None:
         self.program, self.device, self.small, self.folder = arguments.program, arguments.device, arguments.small, folder
+        self.only_numbers = arguments.only_numbers
         self.rows: list[tuple[str, str, str]] = []
         self.failed = False
         self.count = 0
@@ -73,12 +84,19 @@ class Check:
         results = self.folder / f"results{self.count}"
         command = self.command(text, results, *more)
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
-        return done.returncode, done.stderr.strip(), runs(results)
+        said = done.stderr.strip()
+        if done.returncode in BROKEN:
+            raise Unfit(last_line(said))
+        return done.returncode, said, runs(results)
 
     def methods(self) -> list[str]:
         listed = json.loads(subprocess.run([self.program, "methods", "--json"], capture_output=True, text=True, check=True).stdout)
         names = [method["name"] for method in listed]
         return ["ncl", "cl", "simplified-simsiam"] if self.small else names
+
+
+def last_line(said: str) -> str:
+    return said.splitlines()[-1].removeprefix("error: ") if said else "it says nothing"
 
 
 def runs(results: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -128,8 +146,8 @@ def check_numbers(check: Check) -> None:
             text = SWEEP.format(dtype=dtype, arms=f"  a: {{ method: {method}, {settings}}}", seeds=3)
             code, said, there = check.run(text, "--device", check.device, "--engine", engine)
             what = f"{method}, {engine} {dtype}"
-            if code == 2:
-                check.note(what, "skipped", said.splitlines()[-1] if said else "refused")
+            if code == REFUSED:
+                check.note(what, "skipped", last_line(said))
                 continue
             other, reason, here = check.run(text, "--device", "cpu", "--engine", engine)
             if code or other:
@@ -149,7 +167,7 @@ def check_resume(check: Check) -> None:
     device = ["--device", check.device, "--engine", "fused"]
     code, said, straight = check.run(text, *device)
     if code:
-        return check.note("interrupt and resume", "skipped" if code == 2 else "FAILED", said)
+        return check.note("interrupt and resume", "skipped" if code == REFUSED else "FAILED", last_line(said))
     results = check.folder / "stopped"
     command = check.command(text, results, *device, "--checkpoint-every", "0.01")
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -185,7 +203,7 @@ def check_memory(check: Check) -> None:
     device = ["--device", check.device, "--engine", "fused"]
     code, said, whole = check.run(text, *device)
     if code:
-        return check.note("out of memory", "skipped" if code == 2 else "FAILED", said)
+        return check.note("out of memory", "skipped" if code == REFUSED else "FAILED", last_line(said))
     for leave in [1 << 30, 700 << 20, 500 << 20, 150_000]:
         release = None if check.small else occupy(int(check.device.partition(":")[2] or 0), leave)
         if release is None and not check.small:
@@ -225,33 +243,50 @@ def time_steps(check: Check) -> list[str]:
     return lines
 
 
+def examine(check: Check) -> list[str]:
+    """Everything; returns the table of times."""
+    check_numbers(check)
+    if all(outcome == "skipped" for _, outcome, _ in check.rows):
+        raise Unfit(f"nothing can be checked on {check.device}: {check.rows[0][2]}")
+    if check.only_numbers:
+        return []
+    check_resume(check)
+    check_memory(check)
+    print("milliseconds of a run's step", flush=True)
+    return time_steps(check)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="target/release/landscape", help="the built program")
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--out", default="gpu-check.md", help="the file to write")
     parser.add_argument("--small", action="store_true", help="three methods and few runs: a test of this script")
+    parser.add_argument("--only-numbers", action="store_true", help="no interrupt, no full memory and no times")
     parser.add_argument("--write-hashes", action="store_true", help="record the kernels' bits, on the tests' device")
     arguments = parser.parse_args()
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         check = Check(arguments, pathlib.Path(folder))
-        doctor = subprocess.run([arguments.program, "doctor"], capture_output=True, text=True).stdout.strip()
-        print(doctor, flush=True)
-        if arguments.write_hashes:
-            return write_hashes(check)
-        check_numbers(check)
-        check_resume(check)
-        check_memory(check)
-        print("milliseconds of a run's step", flush=True)
-        times = time_steps(check)
+        try:
+            doctor = subprocess.run([arguments.program, "doctor"], capture_output=True, text=True).stdout.strip()
+            print(doctor, flush=True)
+            if arguments.write_hashes:
+                return write_hashes(check)
+            times = examine(check)
+        except OSError as error:
+            sys.exit(f"gpu-check: FAILED: {arguments.program} does not start ({error.strerror}): make build")
+        except Unfit as reason:
+            sys.exit(f"gpu-check: FAILED: {reason}")
     table = ["| check | outcome | found |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in check.rows)]
     machine = f"{platform.platform()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"
     took = f"It took {time.perf_counter() - begun:.0f} s."
     text = ["# A GPU, checked", "", machine, "", "```", doctor, "```", "", *table, "", "Milliseconds of a run's step:", "", *times, "", took, ""]
     pathlib.Path(arguments.out).write_text("\n".join(text))
-    bad = sum(outcome == "FAILED" for _, outcome, _ in check.rows)
-    print(f"{len(check.rows)} checks, {bad} failed; {took} All of it is in {arguments.out}")
+    bad = [what for what, outcome, _ in check.rows if outcome == "FAILED"]
+    print(f"{len(check.rows)} checks, {len(bad)} failed; {took} All of it is in {arguments.out}")
+    if bad:
+        print(f"gpu-check: FAILED: {'; '.join(bad)}", file=sys.stderr)
     sys.exit(1 if check.failed else 0)
 
 

@@ -1,8 +1,9 @@
 // libcuda.so.1 of the fake devices: what the program asks of a driver, and the program's own kernels on the CPU.
 //
 // FAKE_CUDA_DRIVER: the driver's CUDA version, such as 13000; FAKE_CUDA_CAPABILITY: 90 for 9.0; FAKE_CUDA_MEMORY: bytes
-// of a device; FAKE_CUDA_BREAK: launches of kernels after which every call fails; FAKE_CUDA_REPORT: a file for the
-// counts, written when the process ends. Threads and barriers: threads.cpp.
+// of a device; FAKE_CUDA_BREAK: launches of kernels after which every call fails; FAKE_CUDA_WRONG: 1 for a device that gets
+// the first number of what is read from it wrong; FAKE_CUDA_REPORT: a file for the counts, written when the process ends.
+// Threads and barriers: threads.cpp.
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
@@ -199,6 +200,8 @@ int cuMemcpyDtoH_v2(void* to, uintptr_t from, size_t bytes) {
   if (!holds(from, bytes)) return INVALID_VALUE;
   ++counts.copies;
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  static const bool is_wrong = number("FAKE_CUDA_WRONG", 0) != 0;
+  if (is_wrong && bytes >= sizeof(float)) static_cast<uint32_t*>(to)[0] ^= 1u << 20;  // an eighth of a single-precision number
   return SUCCESS;
 }
 

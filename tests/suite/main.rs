@@ -25,6 +25,7 @@ mod fuzz_authors;
 mod fuzz_records;
 mod fuzz_settings;
 mod fuzz_training;
+mod gpu_check;
 mod inputs;
 mod interrupt;
 mod kill;
