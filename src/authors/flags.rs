@@ -9,7 +9,7 @@ use super::script::Script;
 use crate::{
     input_error,
     runner::{DeviceChoice, EngineChoice},
-    spec::{Seeds, nearest},
+    spec::{Random, Seeds, nearest},
 };
 
 /// Every flag that changes a run, with the defaults of `common_args.py`.
@@ -113,6 +113,30 @@ pub struct Ours {
     pub dry_run: bool,
     /// Train again what is recorded.
     pub force: bool,
+    /// The draws of the scripts under a given PyTorch; under 1.9 and newer if not given.
+    pub torch: Option<TorchDraws>,
+}
+
+/// What the scripts draw under a version of PyTorch: its number, as in `torch.__version__`, decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TorchDraws(pub Random);
+
+impl std::str::FromStr for TorchDraws {
+    type Err = String;
+
+    /// Takes `1.7`, `1.7.1`, `2.11.0+cpu` and the like.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let release = text.split_once('+').map_or(text, |(release, _)| release);
+        let numbers = release.split('.').map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>();
+        let Some([major, minor] | [major, minor, _]) = numbers.as_deref() else {
+            return Err("a version of PyTorch is needed, such as 1.7.1 or 2.11".into());
+        };
+        match (major, minor) {
+            (1, 7 | 8) => Ok(Self(Random::AuthorsTorch17)),
+            (1, 9..) | (2.., _) => Ok(Self(Random::Authors)),
+            _ => Err("loaders before PyTorch 1.7 are not known; 1.7 or newer is needed".into()),
+        }
+    }
 }
 
 /// One flag: its name, the placeholder of its value (none for a switch), and its line of help.
@@ -162,13 +186,14 @@ pub const THEIRS: [Flag; 24] = [
 ];
 
 /// Our flags beside theirs.
-pub const OURS: [Flag; 8] = [
+pub const OURS: [Flag; 9] = [
     flag("seeds", "SEEDS", "7, 1..5 or 1,4,9 instead of 1 to num_exp"),
     flag("device", "DEVICE", "cpu, cuda, cuda:N or auto [cpu]"),
     flag("jobs", "N", "runs trained at the same time [the number of cores]"),
     flag("engine", "ENGINE", "autograd, fused or auto [autograd]"),
     flag("from-state-dict", "FILE", "start from these parameters: .safetensors, or .pt of torch.save"),
     flag("cohort", "N", "runs trained side by side; more than one changes last digits [1 on a CPU]"),
+    flag("torch", "VERSION", "draw as the scripts do under this PyTorch: 1.7, 1.8, or 1.9 and newer [newer]"),
     switch("dry-run", "list the runs and estimate their work, without training any"),
     switch("force", "train again what is recorded"),
 ];
@@ -339,6 +364,7 @@ impl CommandLine {
             "engine" => self.ours.engine = Some(given.parsed()?),
             "from-state-dict" => self.ours.from_state_dict = Some(given.value.clone().into()),
             "cohort" => self.ours.cohort = Some(given.parsed()?),
+            "torch" => self.ours.torch = Some(given.parsed()?),
             "dry-run" => self.ours.dry_run = true,
             "force" => self.ours.force = true,
             other => unreachable!("the table lists --{other}, and nothing takes it"),
@@ -365,6 +391,7 @@ mod tests {
                 Some("ENGINE") => " auto",
                 Some("DEVICE") => " cpu",
                 Some("NAME") => " simplified-pred",
+                Some("VERSION") => " 1.7.1",
                 Some(_) => " 3",
             };
             parsed(&format!("--cfg a --logDir b --{}{value}", flag.name)).unwrap();
@@ -379,6 +406,19 @@ mod tests {
         assert_eq!(line.log_dir, PathBuf::from("out"));
         assert!(line.flags.use_bn && line.flags.normalize_repr && line.log_metrics && line.flags.clip_bias);
         assert_eq!((line.lr, line.batch_size, line.flags.ema_decay), (0.005, 384, Some(-0.5)));
+    }
+
+    #[test]
+    fn a_version_of_torch_decides_what_is_drawn() {
+        let drawn = |version: &str| parsed(&format!("--cfg a --logDir b --torch {version}")).unwrap().ours.torch;
+        for (versions, random) in [
+            (&["1.7", "1.7.1", "1.8.0+cpu", "1.8.1+cu111"][..], Random::AuthorsTorch17),
+            (&["1.9", "1.9.0", "1.13.1", "2.0", "2.11.0+cpu", "3.0.0"], Random::Authors),
+        ] {
+            for version in versions {
+                assert_eq!(drawn(version), Some(TorchDraws(random)), "{version}");
+            }
+        }
     }
 
     #[test]
@@ -398,6 +438,9 @@ mod tests {
             ("--cfg a --logDir b --model simplifed", "did you mean `simplified`?"),
             ("--cfg a --logDir b --model simclr", "unknown --model"),
             ("--cfg a --logDir b --n_aug -1", "--n_aug"),
+            ("--cfg a --logDir b --torch 1.6.0", "--torch 1.6.0: loaders before PyTorch 1.7"),
+            ("--cfg a --logDir b --torch new", "--torch new: a version of PyTorch is needed, such as 1.7.1"),
+            ("--cfg a --logDir b --torch 1.7.1.", "--torch 1.7.1.: a version"),
             ("--cfg a --logDir b --temprature 1", "did you mean `--temperature`?"),
         ] {
             let error = parsed(line).unwrap_err();

@@ -65,6 +65,7 @@ pub fn plan_of(script: Script, line: &CommandLine, mut config: Config) -> Result
             let mut spec = translate(script, &line.model, &line.flags, &config, &levels, seed)
                 .map_err(|fault| explain(&fault, line))?;
             spec.metrics.detail_every = usize::from(line.log_metrics);
+            spec.random = line.ours.torch.map_or(spec.random, |draws| draws.0);
             let id = stem(line, &levels, seed);
             let start = start.as_ref().map(|given| fitted(given, &spec, line)).transpose()?;
             let run = PlannedRun {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Comparison, Theirs, Timing, compare, replay};
 use crate::{
-    authors::{CommandLine, Plan, Script, flags, plan},
+    authors::{CommandLine, Plan, Script, flags, flags::TorchDraws, plan},
     input_error, record,
     spec::layout::StateDict,
 };
@@ -31,6 +31,8 @@ const PYTHON: [(&str, &str); 5] = [
 pub struct Live {
     repository: PathBuf,
     python: PathBuf,
+    /// What its PyTorch draws.
+    torch: TorchDraws,
     /// Our half of the Python, and the runs' results.
     folder: tempfile::TempDir,
 }
@@ -58,7 +60,8 @@ impl Live {
                 repository.display()
             ));
         }
-        let imports = Command::new(python).args(["-c", "import numpy, torch, yacs.config"]).output();
+        let imports =
+            Command::new(python).args(["-c", "import numpy, torch, yacs.config; print(torch.__version__)"]).output();
         let imports = imports.map_err(|error| input_error!("--python {}: {error}", python.display()))?;
         if !imports.status.success() {
             return Err(input_error!(
@@ -67,13 +70,16 @@ impl Live {
                 last_line(&imports.stderr)
             ));
         }
+        let version = String::from_utf8_lossy(&imports.stdout).trim().to_string();
+        let torch =
+            version.parse().map_err(|error| input_error!("--python {}: torch {version}: {error}", python.display()))?;
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         for (name, text) in PYTHON {
             let path = folder.path().join("python").join(name);
             std::fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
             std::fs::write(path, text)?;
         }
-        Ok(Self { repository, python: python.into(), folder })
+        Ok(Self { repository, python: python.into(), torch, folder })
     }
 
     /// Runs one of their command lines on both sides, logging everything; one comparison for each experiment.
@@ -118,6 +124,7 @@ impl Live {
         let log_dir = folder.path().join("log").display().to_string();
         let arguments = [arguments, &["--logDir".into(), log_dir]].concat();
         let mut line = CommandLine::parse(script, &arguments)?;
+        line.ours.torch.get_or_insert(self.torch);
         // Their scripts run in their own folder; ours do not.
         let in_repository = self.repository.join(&line.cfg);
         let found = [&line.cfg, &in_repository].into_iter().find_map(|path| path.canonicalize().ok());

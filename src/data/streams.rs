@@ -10,7 +10,7 @@ use crate::{
         native::{Bernoulli, Key, Purpose},
         numpy::RandomState,
         shuffle,
-        torch::Generator,
+        torch::{Generator, Sampler},
     },
     spec::{Masks, Pattern, Random, ViewSpec},
 };
@@ -32,6 +32,8 @@ pub enum RunStreams {
 pub struct AuthorsStreams {
     numpy: RandomState,
     torch: Generator,
+    /// What permutes an epoch's samples, which has changed with PyTorch's versions.
+    sampler: Sampler,
 }
 
 /// Where a batch lies in training.
@@ -46,13 +48,13 @@ pub struct Position {
 impl RunStreams {
     /// The streams of a seed. The authors' generators take 32 bits of it.
     pub fn new(random: Random, seed: u64) -> Self {
-        match random {
-            Random::Native => Self::Native(Key::from_seed(seed)),
-            Random::Authors => {
-                let (numpy, torch) = (RandomState::new(seed as u32), Generator::new(seed));
-                Self::Authors(Box::new(AuthorsStreams { numpy, torch }))
-            }
-        }
+        let sampler = match random {
+            Random::Native => return Self::Native(Key::from_seed(seed)),
+            Random::Authors => Sampler::Seeded,
+            Random::AuthorsTorch17 => Sampler::Global,
+        };
+        let (numpy, torch) = (RandomState::new(seed as u32), Generator::new(seed));
+        Self::Authors(Box::new(AuthorsStreams { numpy, torch, sampler }))
     }
 
     /// Whether the draws are those of the authors' scripts.
@@ -154,7 +156,10 @@ impl RunStreams {
                 shuffle(&mut key.derive(Purpose::EpochOrder).derive(epoch as u64).stream(), &mut order);
                 order
             }
-            Self::Authors(streams) => streams.torch.epoch_order(n).into_iter().map(|i| i as u32).collect(),
+            Self::Authors(streams) => {
+                let order = streams.torch.epoch_order(n, streams.sampler);
+                order.into_iter().map(|i| i as u32).collect()
+            }
         }
     }
 

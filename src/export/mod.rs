@@ -23,7 +23,7 @@ use crate::{
     metrics::max_cosine,
     record::{self, RunRecord},
     runner::{self, Chosen},
-    spec::{Dtype, Moment, Random, Turn, layout::StateDict},
+    spec::{Dtype, Moment, Turn, layout::StateDict},
     train::Cohort,
 };
 
@@ -72,7 +72,7 @@ pub fn export(run: &Path, to: &Path, epochs: &Epochs) -> Result<Vec<Exported>> {
         written.push(state("start.safetensors", &cohort.members()[0].state)?);
     }
     written.push(state("final.safetensors", &record.state)?);
-    let all_before = record.spec.random == Random::Authors; // their generators go through every epoch
+    let all_before = record.spec.random.is_authors(); // their generators go through every epoch
     let last = chosen.last().copied().unwrap_or(0);
     for epoch in (1..=last).filter(|epoch| all_before || chosen.contains(epoch)) {
         let views = EpochViews::deal(&mut cohort, epoch - 1);
@@ -86,9 +86,9 @@ pub fn export(run: &Path, to: &Path, epochs: &Epochs) -> Result<Vec<Exported>> {
 /// Fails where the draws would be others than the run's, or too large to hold.
 fn can_be_drawn(record: &RunRecord) -> Result<()> {
     let spec = &record.spec;
-    if cfg!(not(feature = "torch")) && spec.random == Random::Authors {
+    if cfg!(not(feature = "torch")) && spec.random.is_authors() {
         return Err(input_error!(
-            "the run has `random: authors`, whose dictionary needs LAPACK's last bits: export it by a program with \
+            "the run has the authors' draws, whose dictionary needs LAPACK's last bits: export it by a program with \
              libtorch (`make build TORCH=lean`)"
         ));
     }

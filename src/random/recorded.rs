@@ -16,6 +16,12 @@ pub fn large() -> Value {
     serde_json::from_str(text).expect("a readable rng-large.json")
 }
 
+/// What PyTorch 1.7.1's loaders take: `tests/data/make_rng_torch_1_7.py` makes it.
+pub fn torch_1_7() -> Value {
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rng-torch-1.7.json"));
+    serde_json::from_str(text).expect("a readable rng-torch-1.7.json")
+}
+
 /// Draws of Python's module `random`: `tests/data/make_rng_python.py` makes them.
 pub fn python() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/rng-python.json"));

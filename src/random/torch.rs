@@ -9,6 +9,16 @@ pub struct Generator {
     twister: Mt19937,
 }
 
+/// What permutes the samples of an epoch, in `DataLoader(shuffle=True)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    /// A fresh generator, whose seed the sampler draws: PyTorch 1.9 and newer.
+    Seeded,
+    /// The global generator, after the sampler has drawn a seed in vain: PyTorch 1.7 and 1.8, whose `RandomSampler` seeds
+    /// a generator and then permutes by the one that it was given, which is none.
+    Global,
+}
+
 impl Generator {
     /// Seeds as `manual_seed(seed)` does: PyTorch keeps the low 32 bits.
     pub fn new(seed: u64) -> Self {
@@ -74,12 +84,15 @@ impl Generator {
 
     /// The order in which one epoch of `DataLoader(shuffle=True)` takes `n` samples.
     ///
-    /// The loader draws a base seed for its workers, used or not; its sampler then draws the seed of a fresh generator,
-    /// which permutes the samples.
-    pub fn epoch_order(&mut self, n: usize) -> Vec<usize> {
+    /// The loader draws a base seed for its workers, used or not; its sampler then draws a seed, and permutes by the
+    /// generator that PyTorch's version takes.
+    pub fn epoch_order(&mut self, n: usize, sampler: Sampler) -> Vec<usize> {
         let _base_seed = self.random_i64();
         let sampler_seed = self.random_i64();
-        Generator::new(sampler_seed as u64).randperm(n)
+        match sampler {
+            Sampler::Seeded => Generator::new(sampler_seed as u64).randperm(n),
+            Sampler::Global => self.randperm(n),
+        }
     }
 
     fn symmetric_uniforms(&mut self, count: usize, bound: f64) -> Vec<f32> {
@@ -118,12 +131,12 @@ mod tests {
             assert_eq!(widened(&bias.expect("a bias")), numbers(&layer["bias"]));
 
             let mut loader = generator();
-            let orders = [loader.epoch_order(11), loader.epoch_order(11)].concat();
+            let orders = [(); 2].map(|()| loader.epoch_order(11, Sampler::Seeded)).concat();
             assert_eq!(orders, indices(&draws["DataLoader_11_batch_4_two_epochs"]));
 
             let mut loader = generator();
             let drop_last = &draws["DataLoader_11_batch_4_drop_last_then_rand"];
-            assert_eq!(loader.epoch_order(11)[..8], indices(&drop_last[0]));
+            assert_eq!(loader.epoch_order(11, Sampler::Seeded)[..8], indices(&drop_last[0]));
             assert_eq!(widened(&uniforms(&mut loader, 2, 0.0, 1.0)), numbers(&drop_last[1]));
         }
     }
@@ -147,10 +160,41 @@ mod tests {
             assert_digest(&drawn(generator().randperm(3000)), &draws["randperm_3000"]);
 
             let mut loader = generator();
-            let mut orders = [(); 3].map(|()| loader.epoch_order(1000)).concat();
+            let mut orders = [(); 3].map(|()| loader.epoch_order(1000, Sampler::Seeded)).concat();
             orders.push(loader.random_i64() as usize);
             assert_digest(&drawn(orders), &draws["DataLoader_1000_batch_384_three_epochs, random__int64_1"]);
         }
+    }
+
+    /// What is drawn after the permutations shows that they took from the global generator what they should.
+    #[test]
+    fn matches_the_loader_of_torch_1_7() {
+        let record = recorded::torch_1_7();
+        let mut compared = 0;
+        for (seed, draws) in by_seed(&record["seeds"]) {
+            let order = |loader: &mut Generator, n| loader.epoch_order(n, Sampler::Global);
+
+            let mut loader = Generator::new(seed);
+            let orders = [(); 2].map(|()| order(&mut loader, 11)).concat();
+            assert_eq!(orders, indices(&draws["DataLoader_11_batch_4_two_epochs"]));
+            let newer = [(); 2].map(|()| loader.epoch_order(11, Sampler::Seeded)).concat();
+            assert_ne!(newer, orders);
+
+            let mut loader = Generator::new(seed);
+            let drop_last = &draws["DataLoader_11_batch_4_drop_last_then_rand"];
+            assert_eq!(order(&mut loader, 11)[..8], indices(&drop_last[0]));
+            assert_eq!(widened(&uniforms(&mut loader, 2, 0.0, 1.0)), numbers(&drop_last[1]));
+
+            for n in [1000, 3000] {
+                let mut loader = Generator::new(seed);
+                let mut orders = [(); 3].map(|()| order(&mut loader, n)).concat();
+                orders.push(loader.random_i64() as usize);
+                let drawn: Vec<u64> = orders.into_iter().map(|index| index as u64).collect();
+                assert_digest(&drawn, &draws[format!("DataLoader_{n}_batch_384_three_epochs, random__int64_1")]);
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 6);
     }
 
     #[test]

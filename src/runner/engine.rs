@@ -8,7 +8,7 @@ use crate::{
     fused::{CudaEngine, FusedEngine, cuda},
     input_error,
     losses::Loss,
-    spec::{Random, RunSpec},
+    spec::RunSpec,
 };
 
 /// What computes the gradients.
@@ -100,7 +100,7 @@ fn autograd(device: Device) -> Result<(), String> {
 impl EngineChoice {
     /// The engine for a run on a device; asking for one where it does not apply is an error.
     pub fn choose(self, spec: &RunSpec, device: Device) -> Result<Chosen> {
-        if cfg!(not(feature = "torch")) && spec.random == Random::Authors {
+        if cfg!(not(feature = "torch")) && spec.random.is_authors() {
             return Err(input_error!("random: authors needs dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
         }
         match (self, fused(spec, device)) {

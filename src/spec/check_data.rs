@@ -15,7 +15,7 @@ pub fn check(spec: &RunSpec) -> Result<(), Fault> {
     latents(data, spec.random)?;
     noise(data.noise)?;
     view(views)?;
-    if spec.random == Random::Authors { as_the_authors(data, views) } else { Ok(()) }
+    if spec.random.is_authors() { as_the_authors(data, views) } else { Ok(()) }
 }
 
 fn dictionary(data: &DataSpec) -> Result<(), Fault> {
@@ -42,7 +42,7 @@ fn dictionary(data: &DataSpec) -> Result<(), Fault> {
 
 fn latents(data: &DataSpec, random: Random) -> Result<(), Fault> {
     let (d, rho) = (data.d, data.correlation);
-    let as_theirs = random == Random::Authors && matches!(data.latents, Latents::FixedSupport { .. });
+    let as_theirs = random.is_authors() && matches!(data.latents, Latents::FixedSupport { .. });
     if let Latents::Symmetric { sparsity } | Latents::Binary { sparsity } | Latents::FixedSupport { sparsity } =
         data.latents
         && as_theirs

@@ -45,6 +45,16 @@ pub enum Random {
     Native,
     /// NumPy's legacy generator and PyTorch's CPU generator, consumed in the order of the authors' scripts.
     Authors,
+    /// The same under PyTorch 1.7 and 1.8, whose loaders permute by another generator: what the scripts' requirements pin.
+    #[serde(rename = "authors_torch_1_7")]
+    AuthorsTorch17,
+}
+
+impl Random {
+    /// Whether the draws are those of the authors' scripts, under whichever PyTorch.
+    pub fn is_authors(self) -> bool {
+        self != Self::Native
+    }
 }
 
 /// Floating-point type of the training itself.

@@ -28,7 +28,7 @@ const MEMORY: f64 = 1e8;
 
 /// Keys, and what may stand there.
 const SETTINGS: &[(&str, &[&str])] = &[
-    ("random", &["native", "native", "authors"]),
+    ("random", &["native", "native", "authors", "authors_torch_1_7"]),
     ("dtype", &["float32", "float32", "float64"]),
     ("data.dictionary", &["orthonormal", "orthonormal", "identity"]),
     (

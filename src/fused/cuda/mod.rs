@@ -14,7 +14,7 @@ pub use engine::CudaEngine;
 use crate::{
     device::{self, CudaVersion},
     fused::FusedEngine,
-    spec::{Dtype, Predictor, Random, RunSpec, layout::Layout},
+    spec::{Dtype, Predictor, RunSpec, layout::Layout},
 };
 
 /// The least compute capability that runs the kernels, and the version of CUDA that compiled them.
@@ -36,7 +36,7 @@ pub fn covers(spec: &RunSpec) -> Result<(), String> {
     if spec.dtype != Dtype::Float32 {
         return Err("on a GPU it trains dtype: float32".into());
     }
-    if spec.random == Random::Authors {
+    if spec.random.is_authors() {
         return Err("on a GPU it draws random: native".into());
     }
     let RunSpec { data, views, model, .. } = spec;
