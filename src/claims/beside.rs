@@ -6,7 +6,7 @@ use std::{
 use anyhow::Result;
 
 use super::{Outcome, evaluate};
-use crate::record::Archive;
+use crate::{record::Archive, spec::Overrides};
 
 /// Claims judged twice, on the runs that two folders of results have in common: the verdicts of two engines, say.
 #[derive(Debug)]
@@ -18,13 +18,14 @@ pub struct Beside {
 }
 
 impl Beside {
-    /// Judges the claims of experiments on the records of both folders.
+    /// Judges the claims of experiments, as the command line changes them, on the records of both folders.
     ///
     /// # Errors
     /// A file or a record cannot be read.
-    pub fn judge<F: AsRef<Path>>(files: &[F], folders: [&Path; 2]) -> Result<Self> {
+    pub fn judge<F: AsRef<Path>>(files: &[F], folders: [&Path; 2], overrides: &Overrides) -> Result<Self> {
         let [first, second] = folders;
-        let mut archives = [Archive::shared(first, second), Archive::shared(second, first)];
+        let archive = |of: &Path, other: &Path| Archive::changed(of, overrides.clone()).shared_with(other);
+        let mut archives = [archive(first, second), archive(second, first)];
         let mut claims = Vec::new();
         for file in files {
             let judge = |archive: &mut Archive| {

@@ -7,7 +7,12 @@ use super::{
     plot::Look,
     run::train_share,
 };
-use crate::{logs::tell, output::say, runner::ProgressMode};
+use crate::{
+    logs::tell,
+    output::say,
+    runner::ProgressMode,
+    spec::{Experiment, PlannedRun},
+};
 
 /// Train what is missing and draw every figure and table of the given experiments
 #[derive(Debug, clap::Args)]
@@ -24,9 +29,13 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let plans = self.settings.plans()?;
-        train_share(&plans, &self.settings, &self.computing)?;
-        let drawn = self.look.drawing(&self.settings).draw_recorded(&plans)?;
+        let (plans, faults) = self.settings.sound_plans()?;
+        faults.after(self.train_and_draw(&plans))
+    }
+
+    fn train_and_draw(self, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<()> {
+        train_share(plans, &self.settings, &self.computing)?;
+        let drawn = self.look.drawing(&self.settings).draw_recorded(plans)?;
         print_paths(&drawn.files, self.computing.progress)?;
         // The other shards are not done: the last of them draws.
         drawn.missing.iter().for_each(|what| tell(format_args!("not drawn yet: {what}")));

@@ -10,6 +10,7 @@ mod config;
 mod crosscheck;
 mod doctor;
 mod export;
+mod faults;
 mod figures;
 mod losses;
 mod man;

@@ -10,11 +10,12 @@ use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_yaml::Value;
 
+use super::faults::Faults;
 use crate::{
     input_error,
     logs::Logging,
     runner::{self, DeviceChoice, EngineChoice, IndexChoice, Pieces, ProgressMode, ShardChoice, Share},
-    spec::{Experiment, OpenSettings, Overrides, PlannedRun, Seeds, plan_all},
+    spec::{Experiment, OpenSettings, Overrides, PlannedRun, Seeds, check_names, plan_all, plan_file},
 };
 
 /// Which experiments, what to change in them, and where results lie.
@@ -60,6 +61,13 @@ impl Settings {
         plan_all(&self.files, &self.overrides()?)
     }
 
+    /// The same of the files that are sound, with the faults of the others.
+    pub fn sound_plans(&self) -> Result<(Vec<(Experiment, Vec<PlannedRun>)>, Faults)> {
+        let overrides = self.overrides()?;
+        check_names(&self.files)?;
+        Faults::apart(&self.files, |file| plan_file(file, &overrides))
+    }
+
     /// The flags that change the experiments, for another command line.
     pub fn changes(&self) -> Vec<String> {
         let Self { files: _, sets, seeds, dtype, quick, results: _ } = self;
@@ -87,7 +95,7 @@ impl Settings {
     }
 
     /// The command line as layers of settings; `--set` comes last and wins.
-    fn overrides(&self) -> Result<Overrides> {
+    pub fn overrides(&self) -> Result<Overrides> {
         let mut overrides = Overrides::with_seeds(self.seeds.clone());
         if self.quick {
             overrides.layer("train.epochs", Value::from(QUICK_EPOCHS), "--quick".into());

@@ -122,18 +122,23 @@ impl Args {
             }
             None => {
                 let Experiments { settings, look, overlay } = self.experiments;
-                let plans = settings.plans()?;
                 let drawing = look.drawing(&settings);
-                let drawn = match overlay {
-                    Some(name) => Drawn { files: drawing.overlay(&name, &plans)?, missing: vec![] },
-                    None => drawing.draw_recorded(&plans)?,
-                };
-                drawn.files.iter().try_for_each(|path| say!("{}", path.display()))?;
-                if !drawn.missing.is_empty() {
-                    bail!("not drawn; train them first: {}", drawn.missing.join("; "));
+                if let Some(name) = overlay {
+                    let files = drawing.overlay(&name, &settings.plans()?)?;
+                    return print(Drawn { files, missing: vec![] });
                 }
+                let (plans, faults) = settings.sound_plans()?;
+                return faults.after(drawing.draw_recorded(&plans).and_then(print));
             }
         }
         Ok(())
+    }
+}
+
+fn print(drawn: Drawn) -> Result<()> {
+    drawn.files.iter().try_for_each(|path| say!("{}", path.display()))?;
+    match drawn.missing.is_empty() {
+        true => Ok(()),
+        false => bail!("not drawn; train them first: {}", drawn.missing.join("; ")),
     }
 }

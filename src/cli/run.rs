@@ -43,10 +43,14 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
-        let mut plans = match &self.registered {
-            Some(list) => Registration::read(list)?.plan()?,
-            None => self.settings.plans()?,
-        };
+        if let Some(list) = &self.registered {
+            return self.train(Registration::read(list)?.plan()?);
+        }
+        let (plans, faults) = self.settings.sound_plans()?;
+        faults.after(self.train(plans))
+    }
+
+    fn train(&self, mut plans: Vec<(Experiment, Vec<PlannedRun>)>) -> Result<()> {
         if let Some(list) = &self.open {
             self.settings.with_readings(&mut plans, list)?;
         }

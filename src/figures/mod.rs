@@ -4,6 +4,7 @@
 
 mod curves;
 mod fit;
+mod hue;
 mod look;
 mod outcomes;
 mod sweeps;
@@ -11,6 +12,7 @@ mod table;
 mod weights;
 
 pub use fit::{Fit, fit_figure, fits};
+pub use hue::{arm_hues, hue, style};
 pub use look::{Axes, Interval};
 pub use outcomes::{Outcome, outcome};
 pub use sweeps::{Effect, distribution_figure, effects, effects_figure, map_figure};
@@ -23,7 +25,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     metrics::{Chance, chance},
-    plots::{Band, Dash, DotsGrid, HeatmapGrid, LineStyle},
+    plots::{Band, DotsGrid, HeatmapGrid, LineStyle},
     record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
     spec::{Experiment, PlannedRun, RunSpec},
 };
@@ -94,10 +96,10 @@ impl Drawing {
             return Ok(files);
         }
         let series = self.read(experiment, runs)?;
-        let watermark = self.watermark(runs);
+        let watermark = self.watermark(Some(experiment), runs);
         if !panels.is_empty() {
             let name = self.name_of_curves(&experiment.name);
-            files.extend(self.draw_curves(&name, &experiment.title, panels, runs, &series)?);
+            files.extend(self.draw_curves(&name, &experiment.title, panels, runs, &series, watermark.as_deref())?);
         }
         if let Some(spec) = &experiment.table {
             let notes: Vec<String> = watermark.into_iter().chain(self.changes_text()).collect();
@@ -123,7 +125,7 @@ impl Drawing {
         let entry = ExperimentRecord::gather(experiment.clone(), runs, &self.results)?;
         let dots = |figure: DotsGrid, path: &Path| {
             let subtitle = self.with_changes(&figure.subtitle);
-            DotsGrid { watermark: self.watermark(runs), subtitle, ..figure }.draw(path)
+            DotsGrid { watermark: self.watermark(Some(experiment), runs), subtitle, ..figure }.draw(path)
         };
         let mut draw = |suffix: &str, figure: &dyn Fn(&Path) -> Result<()>| -> Result<()> {
             let path = self.picture(&format!("{}-{suffix}", self.changed_name(&experiment.name)));
@@ -138,7 +140,7 @@ impl Drawing {
             draw("map", &|path| {
                 let grid = sweeps::map_figure(&entry, map);
                 let subtitle = self.with_changes(&grid.subtitle);
-                HeatmapGrid { watermark: self.watermark(runs), subtitle, ..grid }.draw(path)
+                HeatmapGrid { watermark: self.watermark(Some(experiment), runs), subtitle, ..grid }.draw(path)
             })?;
         }
         if let Some(fit) = fit {
@@ -172,7 +174,8 @@ impl Drawing {
             ([], Some((experiment, _))) => experiment.panels.clone(),
             (panels, _) => panels.to_vec(),
         };
-        self.draw_curves(name, &names.join(" and "), &panels, &all, &series)
+        let watermark = self.watermark(plans.first().map(|(experiment, _)| experiment), &all);
+        self.draw_curves(name, &names.join(" and "), &panels, &all, &series, watermark.as_deref())
     }
 
     /// The main panels as `name`, and all max-cosines with the loss as `name-all`.
@@ -183,6 +186,7 @@ impl Drawing {
         panels: &[String],
         runs: &[PlannedRun],
         series: &[Series],
+        watermark: Option<&str>,
     ) -> Result<Vec<PathBuf>> {
         self.create_folder()?;
         let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(String::from);
@@ -190,7 +194,7 @@ impl Drawing {
         for (suffix, columns) in [("", panels), ("-all", &all)] {
             let path = self.picture(&format!("{name}{suffix}"));
             let subtitle = self.with_changes(&settings(runs));
-            let (chance, watermark) = (chance_of(runs), self.watermark(runs));
+            let (chance, watermark) = (chance_of(runs), watermark.map(String::from));
             let figure = curves::figure(title, &subtitle, columns, series, (self.band, &self.axes), chance, watermark)?;
             figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
@@ -201,7 +205,7 @@ impl Drawing {
     /// The recorded metrics of the runs, by label, in the order of the plan.
     fn read(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<Series>> {
         let mut series: Vec<Series> = Vec::new();
-        let arms = runs.iter().map(|run| run.arm + 1).max().unwrap_or(1);
+        let (hues, points) = (arm_hues(experiment, runs), experiment.points().len());
         for run in runs {
             let folder = run_folder(&self.results, run);
             if !is_recorded(&self.results, run) {
@@ -212,7 +216,7 @@ impl Drawing {
             match series.iter_mut().find(|series| series.label == run.label) {
                 Some(series) => series.runs.push(metrics),
                 None => {
-                    let style = style(experiment, run, arms);
+                    let style = style(&hues, run, points);
                     let legend = look::legend(experiment, run);
                     series.push(Series { label: run.label.clone(), legend, style, runs: vec![metrics] });
                 }
@@ -249,9 +253,12 @@ impl Drawing {
         parts.join("; ").trim_start_matches("; ").into()
     }
 
-    fn watermark(&self, runs: &[PlannedRun]) -> Option<String> {
+    /// Experiments of one's own have no epochs in the paper.
+    fn watermark(&self, experiment: Option<&Experiment>, runs: &[PlannedRun]) -> Option<String> {
         let epochs = runs.iter().map(|run| run.spec.train.epochs).max()?;
-        self.quick.then(|| format!("quick run: {epochs} epochs, not the paper's 8000"))
+        let papers = experiment.is_some_and(|experiment| !experiment.paper.is_empty());
+        let full = if papers { ", not the paper's 8000" } else { "" };
+        self.quick.then(|| format!("quick run: {epochs} epochs{full}"))
     }
 }
 
@@ -271,18 +278,6 @@ fn with_slug(name: &str, changes: &[String]) -> String {
     }
     let hash = digest(&[changes.as_bytes()]);
     format!("{name}-{}-{}", &slug[..LONGEST - 11], &hash[..10])
-}
-
-/// With several arms, a colour for each arm and a dash for each point of the grid; else a colour for each point. A colour
-/// that the file gives an arm comes first.
-fn style(experiment: &Experiment, run: &PlannedRun, arms: usize) -> LineStyle {
-    let arm = experiment.arms.get_index(run.arm).map(|(name, _)| name.as_str()).unwrap_or_default();
-    let asked = experiment.look.get(arm).and_then(|look| look.color);
-    match (arms, asked) {
-        (_, Some(color)) => LineStyle::dashed(color as usize, run.point),
-        (1, None) => LineStyle::new(run.point, Dash::Solid),
-        (_, None) => LineStyle::dashed(run.arm, run.point),
-    }
 }
 
 /// The chance level of max-cosines, if all runs have the same.

@@ -1,5 +1,6 @@
 //! Pictures of sweeps: main effects of a design, maps over two settings, distributions over seeds.
 
+use super::hue::{arm_hues, style};
 use crate::{
     metrics::{column_bounds, column_name},
     plots::{ColorScale, Dot, Dots, DotsGrid, Heatmap, HeatmapGrid},
@@ -154,8 +155,9 @@ pub fn map_figure(entry: &ExperimentRecord, map: &MapSpec) -> HeatmapGrid {
 pub fn distribution_figure(entry: &ExperimentRecord, columns: &[String]) -> DotsGrid {
     let seeds = |curve: &PlannedRun| entry.runs(&curve.label).len();
     let same = entry.curves.iter().map(seeds).min().filter(|least| entry.curves.iter().all(|c| seeds(c) == *least));
+    let hues = arm_hues(&entry.experiment, &entry.curves);
     let dots = |column: &str| {
-        let dot = |(place, curve): (usize, &PlannedRun)| {
+        let dot = |curve: &PlannedRun| {
             let values: Vec<f64> = entry.values(&curve.label, column, Moment::End).iter().map(|(_, v)| *v).collect();
             let estimate = Estimate::of(&values).clipped(column_bounds(column));
             let label = match same {
@@ -167,11 +169,11 @@ pub fn distribution_figure(entry: &ExperimentRecord, columns: &[String]) -> Dots
                 mean: estimate.mean,
                 interval: Some((estimate.low, estimate.high)),
                 values,
-                color: place,
+                color: style(&hues, curve, 1).color,
                 ..Dot::default()
             }
         };
-        entry.curves.iter().enumerate().map(dot).collect()
+        entry.curves.iter().map(dot).collect()
     };
     let panel = |column: &String| Dots {
         x_label: column_name(column).into(),

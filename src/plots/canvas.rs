@@ -14,6 +14,7 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::RGBColor;
 
 use super::painter::Painter;
+use super::pdf::pdf;
 use super::text::Font;
 
 pub type Point = (f64, f64);
@@ -172,7 +173,7 @@ impl Canvas {
         self.marks.push(Mark::Text { text: text.into(), at, align, font, color, vertical: true });
     }
 
-    /// Writes the picture as PNG or SVG, by the extension of `path`: first under another name in the same folder, then
+    /// Writes the picture as PNG, SVG or PDF, by the extension of `path`: first under another name in the same folder, then
     /// renamed, so `path` never holds half a picture. Nothing is left behind on failure.
     pub fn save(&self, path: &Path) -> Result<()> {
         ensure!(self.height <= MAX_HEIGHT, "the figure would be {} pixels high: draw fewer panels", self.height);
@@ -181,7 +182,8 @@ impl Canvas {
         match extension.as_deref() {
             Some("png") => self.write_png(&temporary.0),
             Some("svg") => self.svg().and_then(|text| Ok(fs::write(&temporary.0, text)?)),
-            _ => bail!("cannot draw `{}`: the file name must end in .png or .svg", path.display()),
+            Some("pdf") => pdf(self).and_then(|bytes| Ok(fs::write(&temporary.0, bytes)?)),
+            _ => bail!("cannot draw `{}`: the file name must end in .png, .svg or .pdf", path.display()),
         }
         .and_then(|()| Ok(fs::rename(&temporary.0, path)?))
         .with_context(|| format!("cannot write the figure `{}`", path.display()))
@@ -328,20 +330,38 @@ mod tests {
         fs::remove_dir_all(folder).unwrap();
     }
 
+    /// A PDF is a page of the picture's shape, with the text as text, and the same every time.
+    #[test]
+    fn a_pdf_is_one_page_with_its_fonts() {
+        let folder = folder("pdf");
+        let path = folder.join("figure.pdf");
+        example().save(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.starts_with("%PDF-1.") && text.trim_end().ends_with("%%EOF"));
+        assert!(text.contains("/MediaBox [0 0 36 24]") && text.contains("/Count 1"), "{text}");
+        // The one font that is used, a small part of it, and what its glyphs mean.
+        assert!(text.contains("+Arimo") && !text.contains("Arimo-Bold") && text.contains("<03B1>"), "{text}");
+        assert!(bytes.len() < 20_000, "{} bytes", bytes.len());
+        example().save(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
     #[test]
     fn nothing_is_left_behind_on_failure() {
         let folder = folder("failure");
-        let error = example().save(&folder.join("figure.pdf")).unwrap_err().to_string();
-        assert!(error.contains(".png or .svg"), "{error}");
+        let error = example().save(&folder.join("figure.gif")).unwrap_err().to_string();
+        assert!(error.contains(".png, .svg or .pdf"), "{error}");
         // A folder of that name cannot be replaced by the finished file.
-        for name in ["taken.png", "taken.svg"] {
+        for name in ["taken.png", "taken.svg", "taken.pdf"] {
             fs::create_dir_all(folder.join(name).join("inside")).unwrap();
             let error = example().save(&folder.join(name)).unwrap_err();
             assert!(error.to_string().contains(name), "{error:?}");
         }
         assert!(example().save(&folder.join("missing/figure.png")).is_err());
         assert!(example().save(&folder.join("missing/figure.svg")).is_err());
-        assert_eq!(files(&folder), 2);
+        assert_eq!(files(&folder), 3);
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -8,7 +8,7 @@ use super::frame::{Frame, Range};
 use super::legend::{Entry, Key, Rows, Stack, emptiest_corner};
 use super::page::Cell;
 use super::stats::{Band, Sample, Summary, summarize, thin};
-use super::style::{BAND_ALPHA, CURVE_WIDTH, GREY, LineStyle, NOTE, color};
+use super::style::{BAND_ALPHA, GREY, LineStyle, NOTE};
 use super::text::Font;
 
 /// Width of the blocks that long curves are averaged over, in pixels.
@@ -285,18 +285,18 @@ fn draw_band(canvas: &mut Canvas, samples: &[Sample], style: LineStyle) {
         if part.len() > 1 {
             // Pixels grow downwards: the high edge is the top.
             let edges = part.iter().map(|s| (s.x, s.high, s.low)).collect();
-            canvas.marks.push(Mark::Band { edges, color: color(style.color), alpha: BAND_ALPHA });
+            canvas.marks.push(Mark::Band { edges, color: style.ink(), alpha: BAND_ALPHA });
         }
     }
 }
 
 fn draw_line(canvas: &mut Canvas, samples: &[Sample], style: LineStyle, plot: Rect) {
-    let ink = color(style.color);
+    let ink = style.ink();
     let marked = samples.len() <= MARKED_POINTS;
     for part in samples.split(|s| s.mean.is_nan()) {
         let points: Vec<Point> = part.iter().map(|s| (s.x, s.mean)).collect();
         for piece in inside(&points, plot.top, plot.bottom) {
-            canvas.dashed(piece, style.dash.pattern(), CURVE_WIDTH, ink);
+            canvas.dashed(piece, style.dash.pattern(), style.width(), ink);
         }
         for point in points.iter().filter(|p| plot.contains(**p) && (marked || points.len() == 1)) {
             canvas.disc(*point, 6.0, ink);

@@ -1,7 +1,7 @@
 //! Legends: in the emptiest corner of a plot, or in rows below.
 
 use super::canvas::{Align, Canvas, Point, Rect};
-use super::style::{BLACK, CURVE_WIDTH, LEGEND, LINE_HEIGHT, LineStyle, WHITE, color};
+use super::style::{BLACK, LEGEND, LINE_HEIGHT, LineStyle, WHITE, color};
 use super::text::Font;
 
 const SAMPLE: f64 = 50.0;
@@ -45,7 +45,7 @@ impl Entry {
         match self.key {
             Key::Line(style) => {
                 let sample = vec![(left, middle), (left + SAMPLE, middle)];
-                canvas.dashed(sample, style.dash.pattern(), CURVE_WIDTH + 0.4, color(style.color));
+                canvas.dashed(sample, style.dash.pattern(), style.width() + 0.4, style.ink());
             }
             Key::Dot(index) => {
                 canvas.line(vec![(left + 4.0, middle), (left + SAMPLE - 4.0, middle)], 3.0, color(index));

@@ -1,11 +1,11 @@
 //! Figures: learning curves with bands, heat maps, dot plots and filled maps, drawn from plain numbers.
 //!
 //! This room knows neither tensors nor files of results. A figure is a plain value ([`Figure`], [`HeatmapGrid`],
-//! [`DotsGrid`], [`SurfaceGrid`]) with one method, `draw(path)`, which writes a PNG or an SVG by the file's extension,
+//! [`DotsGrid`], [`SurfaceGrid`]) with one method, `draw(path)`, which writes a PNG, an SVG or a PDF by the file's extension,
 //! whole or not at all. The font is embedded, so every machine draws the same picture.
 //!
 //! How it works: the plots lay themselves out on a page (`page.rs`) as a list of marks in final pixels (`canvas.rs`);
-//! only the canvas and its painter draw with plotters, into either format. The look of every figure is decided in
+//! only the canvas and its painter draw with plotters, and `pdf.rs` writes the same marks as a page. The look of every figure is decided in
 //! `style.rs`.
 //!
 //! ```
@@ -35,6 +35,7 @@ mod heatmap;
 mod legend;
 mod page;
 mod painter;
+mod pdf;
 mod stats;
 mod style;
 mod surface;
@@ -46,5 +47,5 @@ pub use dots::{Dot, Dots};
 pub use figure::{DotsGrid, Figure, Grid, HeatmapGrid, SurfaceGrid};
 pub use heatmap::Heatmap;
 pub use stats::{Band, Summary, summarize};
-pub use style::{ColorScale, Dash, LineStyle};
+pub use style::{COLORS, ColorScale, Dash, LineStyle};
 pub use surface::{Marker, Surface};

@@ -36,9 +36,12 @@ pub const MISSING: RGBColor = RGBColor(0xcc, 0xcc, 0xcc);
 pub const WARNING: RGBColor = RGBColor(0x8a, 0x3b, 0x00);
 pub const WARNING_BACK: RGBColor = RGBColor(0xff, 0xe8, 0xc7);
 
+/// Colours in the palette.
+pub const COLORS: usize = 14;
+
 /// The palette of Okabe and Ito, which colour-blind readers can tell apart, without its yellow, too pale for a line on
-/// white.
-const PALETTE: [RGBColor; 7] = [
+/// white; then seven more for the pictures that need them.
+const PALETTE: [RGBColor; COLORS] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x9e, 0x73),
@@ -46,9 +49,16 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(0xe6, 0x9f, 0x00),
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0x1a, 0x1a, 0x1a),
+    RGBColor(0x88, 0x22, 0x55),
+    RGBColor(0x33, 0x22, 0x88),
+    RGBColor(0x99, 0x99, 0x33),
+    RGBColor(0x8c, 0x56, 0x4b),
+    RGBColor(0x88, 0x88, 0x88),
+    RGBColor(0x44, 0xaa, 0x99),
+    RGBColor(0x7b, 0x32, 0x94),
 ];
 
-/// Colour number `index` of the palette, which repeats after seven.
+/// Colour number `index` of the palette, which repeats after its last.
 pub fn color(index: usize) -> RGBColor {
     PALETTE[index % PALETTE.len()]
 }
@@ -83,22 +93,55 @@ impl Dash {
 /// How a curve is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineStyle {
-    /// Index into the colour-blind safe palette of seven colours; larger indices start again.
+    /// Index into the palette, of which the first seven colours are safe for colour-blind readers; larger indices start
+    /// again.
     pub color: usize,
     /// Pattern of the line.
     pub dash: Dash,
+    /// Per cent of black mixed into the colour, or of white where it is negative.
+    #[serde(default)]
+    pub shade: i8,
+    /// How much thinner than usual the line is: 0, 1 or 2.
+    #[serde(default)]
+    pub thinness: u8,
 }
 
 impl LineStyle {
     /// A colour of the palette, by index, with a pattern.
     pub fn new(color: usize, dash: Dash) -> Self {
-        Self { color, dash }
+        Self { color, dash, ..Self::default() }
     }
 
     /// A colour, with the dash for this place among the curves of one colour; the dashes repeat after the last.
     pub fn dashed(color: usize, place: usize) -> Self {
         const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::DashDot];
-        Self { color, dash: DASHES[place % DASHES.len()] }
+        Self::new(color, DASHES[place % DASHES.len()])
+    }
+
+    /// The same in the shade for this place among so many, from light to dark; unshaded where there is one alone.
+    pub fn shaded(self, place: usize, of: usize) -> Self {
+        const LIGHTEST: f64 = -25.0;
+        const DARKEST: f64 = 50.0;
+        let shade = match of {
+            0 | 1 => 0.0,
+            _ => LIGHTEST + (DARKEST - LIGHTEST) * (place.min(of - 1) as f64 / (of - 1) as f64),
+        };
+        Self { shade: shade.round() as i8, ..self }
+    }
+
+    /// The ink of the line.
+    pub(super) fn ink(self) -> RGBColor {
+        let RGBColor(red, green, blue) = color(self.color);
+        let (toward, share) = if self.shade < 0 { (255.0, -self.shade) } else { (0.0, self.shade) };
+        let share = f64::from(share) / 100.0;
+        let mixed =
+            [red, green, blue].map(|channel| (f64::from(channel) * (1.0 - share) + toward * share).round() as u8);
+        RGBColor(mixed[0], mixed[1], mixed[2])
+    }
+
+    /// The width of the line, in pixels.
+    pub(super) fn width(self) -> f64 {
+        CURVE_WIDTH * [1.0, 0.66, 0.38][usize::from(self.thinness.min(2))]
     }
 }
 
@@ -208,6 +251,19 @@ mod tests {
         assert_eq!(unit.color(0.5), RGBColor(0x21, 0x91, 0x8c));
         assert_eq!(unit.color(1.0), RGBColor(0xfd, 0xe7, 0x25));
         assert_eq!((ink(unit.color(0.2)), ink(unit.color(0.9))), (WHITE, BLACK));
+    }
+
+    #[test]
+    fn shades_go_from_light_to_dark() {
+        let light = |style: LineStyle| {
+            let RGBColor(red, green, blue) = style.ink();
+            u32::from(red) + u32::from(green) + u32::from(blue)
+        };
+        let plain = LineStyle::new(1, Dash::Solid);
+        assert_eq!(plain.shaded(0, 1), plain);
+        let shades: Vec<u32> = (0..5).map(|place| light(plain.shaded(place, 5))).collect();
+        assert!(shades.is_sorted_by(|a, b| a > b), "{shades:?}");
+        assert!(shades[0] > light(plain) && light(plain) > shades[4]);
     }
 
     #[test]

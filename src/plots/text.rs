@@ -9,10 +9,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, register_font};
 pub const FAMILY: &str = "Arimo, Liberation Sans, Arial, Helvetica, sans-serif";
 
 static REGISTERED: LazyLock<bool> = LazyLock::new(|| {
-    let fonts: [(FontStyle, &'static [u8]); 2] = [
-        (FontStyle::Normal, include_bytes!("../../assets/fonts/Arimo-Regular.ttf")),
-        (FontStyle::Bold, include_bytes!("../../assets/fonts/Arimo-Bold.ttf")),
-    ];
+    let fonts = [(FontStyle::Normal, Font::file(false)), (FontStyle::Bold, Font::file(true))];
     fonts.into_iter().all(|(style, bytes)| register_font(FAMILY, style, bytes).is_ok())
 });
 
@@ -37,6 +34,14 @@ impl Font {
 
     pub fn bold(size: f64) -> Self {
         Self { size, bold: true }
+    }
+
+    /// The embedded font's file.
+    pub fn file(bold: bool) -> &'static [u8] {
+        match bold {
+            false => include_bytes!("../../assets/fonts/Arimo-Regular.ttf"),
+            true => include_bytes!("../../assets/fonts/Arimo-Bold.ttf"),
+        }
     }
 
     /// The font in plotters' terms, at plotters' size `size`.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
 use super::{Metrics, Summary, inventory, is_recorded, read_metrics, run_folder};
-use crate::spec::{Experiment, Moment, Overrides, PlannedRun};
+use crate::spec::{Experiment, Moment, Overrides, PlannedRun, plan_file};
 
 /// A finished run.
 #[derive(Clone, Debug)]
@@ -38,19 +38,26 @@ pub struct Archive {
     results: PathBuf,
     /// Only runs that are recorded here, too.
     beside: Option<PathBuf>,
+    overrides: Overrides,
     entries: HashMap<PathBuf, Arc<ExperimentRecord>>,
 }
 
 impl Archive {
     /// Of a folder of results.
     pub fn new(results: &Path) -> Self {
-        Self { results: results.to_path_buf(), beside: None, entries: HashMap::new() }
+        Self::changed(results, Overrides::default())
     }
 
-    /// Of a folder of results, but of those runs alone that another folder has as well: so that what was trained twice, by
-    /// two engines perhaps, is compared run by run.
-    pub fn shared(results: &Path, other: &Path) -> Self {
-        Self { beside: Some(other.to_path_buf()), ..Self::new(results) }
+    /// Of a folder of results, of the runs that experiments have when the command line changes them: with other settings,
+    /// or on other seeds and no more.
+    pub fn changed(results: &Path, overrides: Overrides) -> Self {
+        Self { results: results.to_path_buf(), overrides, beside: None, entries: HashMap::new() }
+    }
+
+    /// The same, but of those runs alone that another folder has as well: so that what was trained twice, by two engines
+    /// perhaps, is compared run by run.
+    pub fn shared_with(self, other: &Path) -> Self {
+        Self { beside: Some(other.to_path_buf()), ..self }
     }
 
     /// Reads an experiment file and its records.
@@ -58,7 +65,7 @@ impl Archive {
         if let Some(entry) = self.entries.get(file) {
             return Ok(Arc::clone(entry));
         }
-        let mut entry = ExperimentRecord::read(file, &self.results)?;
+        let mut entry = ExperimentRecord::read(file, &self.results, &self.overrides)?;
         if let Some(other) = &self.beside {
             entry.runs.values_mut().for_each(|runs| runs.retain(|run| is_recorded(other, &run.plan)));
         }
@@ -75,16 +82,25 @@ impl Archive {
 }
 
 impl ExperimentRecord {
-    fn read(file: &Path, results: &Path) -> Result<Self> {
-        let (experiment, lines) = Experiment::read(file)?;
-        let runs = experiment.plan(&lines, &Overrides::default())?;
-        Self::gather(experiment, &runs, results)
+    fn read(file: &Path, results: &Path, overrides: &Overrides) -> Result<Self> {
+        let (mut experiment, runs) = plan_file(file, overrides)?;
+        if let Some(flags) = overrides.flags() {
+            experiment.protocol += &format!(", with {flags}");
+        }
+        match overrides.seeds {
+            Some(_) => Self::of_seeds(experiment, &runs, results, seeds_in(&runs)),
+            None => Self::gather(experiment, &runs, results),
+        }
     }
 
-    /// What is recorded of an experiment whose runs are planned as given.
+    /// What is recorded of an experiment whose runs are planned as given, on their seeds and any others.
     pub fn gather(experiment: Experiment, planned: &[PlannedRun], results: &Path) -> Result<Self> {
-        let mut seeds: BTreeSet<u64> = planned.iter().map(|run| run.spec.seed).collect();
+        let mut seeds = seeds_in(planned);
         seeds.extend(seeds_of(results, &experiment.name));
+        Self::of_seeds(experiment, planned, results, seeds)
+    }
+
+    fn of_seeds(experiment: Experiment, planned: &[PlannedRun], results: &Path, seeds: BTreeSet<u64>) -> Result<Self> {
         let mut curves: IndexMap<&str, &PlannedRun> = IndexMap::new();
         planned.iter().for_each(|run| _ = curves.entry(run.label.as_str()).or_insert(run));
         let mut runs = IndexMap::new();
@@ -112,6 +128,10 @@ impl ExperimentRecord {
 fn read(results: &Path, plan: PlannedRun) -> Result<RecordedRun> {
     let (summary, metrics) = read_metrics(&run_folder(results, &plan))?;
     Ok(RecordedRun { metrics: metrics.complete(&plan.spec), plan, summary })
+}
+
+fn seeds_in(planned: &[PlannedRun]) -> BTreeSet<u64> {
+    planned.iter().map(|run| run.spec.seed).collect()
 }
 
 /// Seeds in the names of an experiment's run folders; none where there is no such folder.

@@ -35,8 +35,8 @@ pub struct Experiment {
     pub extends: Option<String>,
     /// Text above its pictures.
     pub title: String,
-    /// Whose settings these are. If nothing is said, those of the paper's text where the file names the place in the paper,
-    /// and else one's own.
+    /// Whose settings these are. If the file does not say, it is a variant of what it extends; else it has the settings of
+    /// the paper's text where it names the place in the paper, and one's own where it does not.
     #[serde(default)]
     pub protocol: String,
     /// Where the paper shows it; empty for experiments of one's own.
@@ -91,12 +91,12 @@ pub struct Experiment {
 pub struct ArmLook {
     /// Its text in legends, in place of its name.
     pub label: Option<String>,
-    /// Its colour, in place of the one of its place.
+    /// Its colour, in place of its method's.
     pub color: Option<Ink>,
 }
 
-/// The colours of curves, in the order in which arms take them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// The colours of curves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ink {
     /// `#0072b2`
@@ -113,6 +113,40 @@ pub enum Ink {
     Sky,
     /// `#1a1a1a`
     Black,
+    /// `#882255`
+    Wine,
+    /// `#332288`
+    Indigo,
+    /// `#999933`
+    Olive,
+    /// `#8c564b`
+    Brown,
+    /// `#888888`
+    Grey,
+    /// `#44aa99`
+    Teal,
+    /// `#7b3294`
+    Purple,
+}
+
+impl Ink {
+    /// Every colour, in the order of the palette: an ink is its index there.
+    pub const ALL: [Self; 14] = [
+        Self::Blue,
+        Self::Vermilion,
+        Self::Green,
+        Self::Pink,
+        Self::Orange,
+        Self::Sky,
+        Self::Black,
+        Self::Wine,
+        Self::Indigo,
+        Self::Olive,
+        Self::Brown,
+        Self::Grey,
+        Self::Teal,
+        Self::Purple,
+    ];
 }
 
 /// A table of final values: a row for each arm and grid point.
@@ -256,11 +290,14 @@ impl Experiment {
         })?;
         experiment.name = name;
         experiment.file = path.to_path_buf();
-        if experiment.protocol.is_empty() {
-            let own = experiment.paper.is_empty();
-            experiment.protocol = if own { "settings of one's own" } else { "the paper as written" }.into();
-        }
         experiment.extends = experiment.extends.map(|file| stem(Path::new(&file)));
+        experiment.protocol = match &experiment.extends {
+            _ if own.iter().any(|key| key == "protocol") => experiment.protocol,
+            // Whatever it is, it is not what the other file says of itself.
+            Some(other) => format!("a variant of {other}"),
+            None if experiment.paper.is_empty() => "settings of one's own".into(),
+            None => "the paper as written".into(),
+        };
         experiment.make_arms().map_err(|fault| lines.fault(fault, &[""]))?;
         if !own.iter().any(|key| key == "claims") {
             experiment.drop_claims();
@@ -288,8 +325,8 @@ impl Experiment {
         Ok(())
     }
 
-    /// Drops claims of the extended file about arms that this one does not have, and says so.
-    fn drop_claims(&mut self) {
+    /// Drops claims about arms that this experiment does not have, having been varied, and says so.
+    pub(super) fn drop_claims(&mut self) {
         let mut claims = std::mem::take(&mut self.claims);
         claims.retain(|claim| {
             let lacked = claim.lacks(self);
@@ -520,8 +557,18 @@ pub(super) fn label(arm: &str, point: &[(&str, &Value)]) -> String {
 /// Reads several experiment files and plans their runs.
 ///
 /// # Errors
-/// Two files of one name: results and pictures are named after it, and one experiment's would replace the other's.
+/// As [`check_names`] and [`plan_file`].
 pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+    check_names(files)?;
+    files.iter().map(|file| plan_file(file, overrides)).collect()
+}
+
+/// Refuses two files of one name: results and pictures are named after it, and one experiment's would replace the
+/// other's.
+///
+/// # Errors
+/// Two such files, or a folder that is not there.
+pub fn check_names(files: &[PathBuf]) -> Result<()> {
     let mut names: IndexMap<String, &Path> = IndexMap::new();
     for file in files {
         let other = *names.entry(stem(file)).or_insert(file);
@@ -534,19 +581,22 @@ pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experim
             ));
         }
     }
-    files
-        .iter()
-        .map(|file| {
-            let (mut experiment, lines) = Experiment::read(file)?;
-            let mut runs = experiment.plan(&lines, overrides)?;
-            let without = |experiment: &Experiment| experiment.plan(&lines, &overrides.without_layers());
-            let changes = experiment.give_way(&runs, without, overrides)?;
-            if !changes.is_empty() {
-                changes.iter().for_each(|change| log::warn!("{}: {change}", experiment.name));
-                runs = experiment.plan(&lines, overrides)?;
-            }
-            log::debug!("{} has {} runs", file.display(), runs.len());
-            Ok((experiment, runs))
-        })
-        .collect()
+    Ok(())
+}
+
+/// Reads an experiment file and plans its runs under what the command line changes.
+///
+/// # Errors
+/// Input errors that name the file, the line and the key, or the flag.
+pub fn plan_file(file: &Path, overrides: &Overrides) -> Result<(Experiment, Vec<PlannedRun>)> {
+    let (mut experiment, lines) = Experiment::read(file)?;
+    let mut runs = experiment.plan(&lines, overrides)?;
+    let without = |experiment: &Experiment| experiment.plan(&lines, &overrides.without_layers());
+    let changes = experiment.give_way(&runs, without, overrides)?;
+    if !changes.is_empty() {
+        changes.iter().for_each(|change| log::warn!("{}: {change}", experiment.name));
+        runs = experiment.plan(&lines, overrides)?;
+    }
+    log::debug!("{} has {} runs", file.display(), runs.len());
+    Ok((experiment, runs))
 }

@@ -25,6 +25,9 @@ impl Experiment {
         }
         let mut changes = self.settle_axes(runs, overrides);
         changes.extend(self.leave_out(same));
+        if !changes.is_empty() {
+            self.drop_claims();
+        }
         Ok(changes)
     }
 

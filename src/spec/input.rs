@@ -32,6 +32,13 @@ impl Overrides {
         Self::with_seeds(self.seeds.clone())
     }
 
+    /// The flags in words, such as `--quick, --set train.lr=0.5, --seeds 1..3`; none where nothing is changed.
+    pub fn flags(&self) -> Option<String> {
+        let seeds = self.seeds.iter().map(|seeds| format!("--seeds {seeds}"));
+        let flags: Vec<String> = self.origins.iter().map(|(_, flag)| flag.clone()).chain(seeds).collect();
+        (!flags.is_empty()).then(|| flags.join(", "))
+    }
+
     /// Adds `--set path=value`; the value is read as YAML.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let flag = format!("--set {}", abridged(assignment));

@@ -29,7 +29,9 @@ pub mod yaml;
 pub use crate::fault::{Fault, InputError, nearest, unknown};
 pub use claim::{Bound, Claim, Moment, Published};
 pub use design::Design;
-pub use experiment::{ArmLook, CurveName, Experiment, Ink, MapSpec, PlannedRun, TableSpec, plan_all, short};
+pub use experiment::{
+    ArmLook, CurveName, Experiment, Ink, MapSpec, PlannedRun, TableSpec, check_names, plan_all, plan_file, short,
+};
 pub use file::read_yaml;
 pub use fit::{Candidate, FitSpec};
 pub use id::run_id;

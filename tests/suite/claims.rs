@@ -113,6 +113,29 @@ fn nothing_recorded_is_not_run() {
     workbench.landscape(&["claims"]).success().stdout(contains("6 claims: 6 not run"));
 }
 
+/// Runs with changed settings are other runs, and judged by the flags that they were trained with.
+#[test]
+fn changed_runs_are_judged_by_their_flags() {
+    let workbench = Workbench::new(TINY);
+    let file = "experiments/tiny.yaml";
+    let changes = ["--set", "train.lr=0.5", "--seeds", "1..2"];
+    workbench.landscape(&[&["run", file][..], &changes].concat()).success();
+    assert!(workbench.stdout(&["claims", file]).contains("6 claims: 6 not run"));
+    let judged = workbench.stdout(&[&["claims", file][..], &changes].concat());
+    assert!(judged.contains("with --set train.lr=0.5, --seeds 1..2)"), "{judged}");
+    assert!(judged.contains("2 seeds") && !judged.contains("not run"), "{judged}");
+    let one = workbench.stdout(&["claims", file, "--set", "train.lr=0.5", "--seeds", "2"]);
+    assert!(one.contains("1 seed ") && !one.contains("2 seeds"), "{one}");
+    // Every recorded seed counts where none is named.
+    assert!(workbench.stdout(&["claims", file, "--set", "train.lr=0.5"]).contains("2 seeds"));
+    // An arm that the flags make the same as another has no claims.
+    let same = workbench.landscape(&["claims", file, "--set", "method=ncl"]).success();
+    same.stderr(contains("makes the arms `NCL` and `CL` the same").and(contains("without the arm `CL`, no claim")));
+    let table = workbench.stdout(&["results", "table", "tiny"]);
+    assert!(table.lines().count() == 1 + 4 && table.contains("0.5"), "{table}");
+    workbench.landscape(&["claims", file, "--open", "--quick"]).code(2);
+}
+
 #[test]
 fn a_variant_makes_the_same_claims_of_its_own_runs() {
     let workbench = Workbench::new(TINY);

@@ -239,6 +239,36 @@ fn wrong_files_are_refused_with_the_line_and_the_nearest_key() {
     refused(&TINY.replace("data: { samples: 40", identity), &run, &["tiny.yaml:6", "needs p = d"]);
 }
 
+/// Of several files, the sound ones are trained, drawn and judged; the faults of the others are told at the end.
+#[test]
+fn a_wrong_file_does_not_stop_the_others() {
+    let workbench = Workbench::new(TINY);
+    fs::write(workbench.path("wrong.yaml"), TINY.replace("samples", "sampels")).unwrap();
+    fs::write(workbench.path("worse.yaml"), "title: [").unwrap();
+    let other = TINY.replace("seeds: 1..2", "seeds: 3").replace("table:", "claims: [{ says: It rises., above: 0 }] #");
+    fs::write(workbench.path("other.yaml"), other).unwrap();
+    let files = ["tiny.yaml", "wrong.yaml", "missing.yaml", "worse.yaml", "other.yaml"];
+    let last = || {
+        contains("error: 3 of 5 experiment files left out, being wrong:\n  wrong.yaml:6: unknown key `sampels`")
+            .and(contains("\n  cannot read the experiment file missing.yaml").and(contains("\n  worse.yaml")))
+    };
+    let with = |command: &str| workbench.landscape(&[&[command][..], &files].concat());
+    with("run").code(2).stderr(contains("6 runs trained").and(last()));
+    let drawn = || contains("plots/tiny.png").and(contains("plots/other.png"));
+    with("figures").code(2).stdout(drawn()).stderr(last());
+    with("plot").code(2).stdout(drawn()).stderr(last());
+    with("claims").code(2).stdout(contains("It rises.").and(contains("claims:"))).stderr(last());
+    workbench
+        .landscape(&["run", "wrong.yaml", "missing.yaml"])
+        .code(2)
+        .stderr(contains("wrong.yaml:6").and(contains("missing.yaml")));
+    // A run that fails counts for more than a file; both are told.
+    let failing = TINY.replace("m: 9", "m: 400000");
+    fs::write(workbench.path("failing.yaml"), failing).unwrap();
+    let failed = contains("experiment files left out").and(contains("4 of 4 runs failed"));
+    workbench.landscape(&["run", "failing.yaml", "wrong.yaml"]).code(1).stderr(failed);
+}
+
 /// What is drawn and tabulated is checked before anything is trained.
 #[test]
 fn wrong_columns_are_refused_before_the_first_epoch() {

@@ -261,6 +261,22 @@ fn a_file_of_ones_own_is_not_the_papers() {
     let page = fs::read_to_string(workbench.path("docs/reproduction.html")).unwrap();
     assert!(page.contains("settings of one's own"), "{page}");
     assert!(!page.contains("What the paper comes to") && !page.contains("the paper as written"), "{page}");
+    // Nor is a variant of the paper's, whatever that says of itself.
+    fs::write(workbench.path("parent.yaml"), TINY).unwrap();
+    fs::write(workbench.path("own.yaml"), "extends: parent.yaml\nbase: { train: { lr: 0.1 } }\n").unwrap();
+    let claims = format!("{TINY}claims: [{{ says: It rises., above: 0 }}]\n");
+    fs::write(workbench.path("parent.yaml"), claims).unwrap();
+    again(&workbench, &["claims", "own.yaml"]).success().stdout(contains("own (a variant of parent)"));
+    // The folder that is kept for them is ignored by git, but for the page that says what it is.
+    let ignores = |file: &str| {
+        let git = |arguments: &[&str]| {
+            std::process::Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+        };
+        git(&["check-ignore", "-q", file]).status.success()
+    };
+    if std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists() {
+        assert!(ignores("experiments/own/rates.yaml") && !ignores("experiments/own/README.md"));
+    }
     let missing = "missing: `title` (what its pictures are called) and `seeds` (which seeds";
     refused("base: { model: { m: 9 } }\n", &RUN, missing);
     refused(&TINY.replace("claim: It", "extend: x\nclaim: It"), &RUN, "unknown key `extend` (did you mean `extends`?)");
