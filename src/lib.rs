@@ -28,6 +28,7 @@ pub mod authors;
 #[cfg(feature = "torch")]
 pub mod autograd;
 pub mod bench;
+pub mod ceilings;
 pub mod certify;
 pub mod claims;
 pub mod cli;

@@ -12,7 +12,10 @@ use indexmap::{IndexMap, IndexSet};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
-use crate::{input_error, record, spec::unknown};
+use crate::{
+    input_error, record,
+    spec::{tree::leaves, unknown},
+};
 
 /// A recorded run as columns.
 pub struct Facts {
@@ -39,8 +42,7 @@ impl Facts {
         tree.insert("wall_seconds".into(), summary.wall_seconds.into());
         let Value::Object(settings) = spec.tree() else { unreachable!("settings are a mapping") };
         tree.extend(settings);
-        let mut columns = IndexMap::new();
-        flatten("", &Value::Object(tree.clone()), &mut columns);
+        let mut columns = leaves(&Value::Object(tree.clone()));
         let settings = columns.len();
         let end: Map<String, Value> = summary.r#final.iter().map(|(key, &value)| (key.clone(), value.into())).collect();
         for (key, value) in &end {
@@ -52,18 +54,6 @@ impl Facts {
         }
         tree.insert("end".into(), end.into());
         Ok(Self { tree, columns, settings })
-    }
-}
-
-/// A mapping's leaves by dotted path.
-fn flatten(path: &str, value: &Value, columns: &mut IndexMap<String, Value>) {
-    let Value::Object(entries) = value else {
-        columns.insert(path.into(), value.clone());
-        return;
-    };
-    for (key, value) in entries {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        flatten(&path, value, columns);
     }
 }
 

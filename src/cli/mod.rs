@@ -2,6 +2,7 @@
 
 mod authors;
 mod bench;
+mod ceilings;
 mod certify;
 mod claims;
 mod completions;
@@ -83,6 +84,7 @@ enum Command {
     Figures(figures::Args),
     Claims(claims::Args),
     Certify(certify::Args),
+    Ceilings(ceilings::Args),
     Report(report::Args),
     Config(config::Args),
     Methods(methods::Args),
@@ -137,6 +139,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Figures(args) => args.execute(),
         Command::Claims(args) => args.execute(),
         Command::Certify(args) => args.execute(),
+        Command::Ceilings(args) => args.execute(),
         Command::Report(args) => args.execute(),
         Command::Config(args) => args.execute(),
         Command::Methods(args) => args.execute(),

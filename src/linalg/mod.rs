@@ -97,6 +97,17 @@ pub fn symmetric_eigenvalues(matrix: &Array2<f64>) -> Vec<f64> {
     values
 }
 
+/// Eigenvalues of a symmetric matrix, largest first, and their eigenvectors, as rows `(n, n)` in the same order; only the
+/// lower triangle is read.
+pub fn symmetric_eigen(matrix: &Array2<f64>) -> (Vec<f64>, Array2<f64>) {
+    let n = matrix.nrows();
+    let decomposed = dense(matrix).symmetric_eigen();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| decomposed.eigenvalues[b].total_cmp(&decomposed.eigenvalues[a]));
+    let vectors = Array2::from_shape_fn((n, n), |(i, j)| decomposed.eigenvectors[(j, order[i])]);
+    (order.into_iter().map(|place| decomposed.eigenvalues[place]).collect(), vectors)
+}
+
 /// The slope of the least-squares line through points `(x, y)`.
 pub fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
@@ -132,6 +143,16 @@ mod tests {
         assert!((singular[0] - 4.0).abs() < 1e-14 && (singular[1] - 3.0).abs() < 1e-14);
         let eigen = symmetric_eigenvalues(&array![[2.0, 1.0], [1.0, 2.0]]);
         assert!((eigen[0] - 1.0).abs() < 1e-14 && (eigen[1] - 3.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn eigenvectors_make_the_matrix_again() {
+        let matrix = random_symmetric(6, 2);
+        let (values, vectors) = symmetric_eigen(&matrix);
+        assert!(values.is_sorted_by(|a, b| a >= b));
+        let scaled = &vectors * &Array1::from(values).insert_axis(Axis(1));
+        assert!((vectors.t().dot(&scaled) - matrix).iter().all(|entry| entry.abs() < 1e-12));
+        assert!((vectors.dot(&vectors.t()) - Array2::<f64>::eye(6)).iter().all(|entry| entry.abs() < 1e-12));
     }
 
     #[test]

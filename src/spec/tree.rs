@@ -1,5 +1,6 @@
 //! Settings before they have types: YAML mappings laid over one another.
 
+use indexmap::IndexMap;
 use serde_yaml::{Mapping, Value};
 
 /// Lays `over` onto `base`.
@@ -59,6 +60,23 @@ pub fn plain(value: &Value) -> String {
         Value::Mapping(map) => map.get("kind").map_or_else(|| inline(value), plain),
         _ => inline(value),
     }
+}
+
+/// The leaves of settings by dotted path. A list is a leaf.
+pub fn leaves(tree: &serde_json::Value) -> IndexMap<String, serde_json::Value> {
+    fn collect(path: &str, value: &serde_json::Value, into: &mut IndexMap<String, serde_json::Value>) {
+        let serde_json::Value::Object(entries) = value else {
+            into.insert(path.into(), value.clone());
+            return;
+        };
+        for (key, value) in entries {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            collect(&path, value, into);
+        }
+    }
+    let mut found = IndexMap::new();
+    collect("", tree, &mut found);
+    found
 }
 
 fn inline(value: &Value) -> String {

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use assert_cmd::Command;
 use contrastive_landscape::{
     record::{Metrics, read_run, read_state, write_state},
-    spec::Dtype,
+    spec::{Dtype, Random},
 };
 use predicates::prelude::*;
 
@@ -212,6 +212,29 @@ fn another_start_is_another_run() {
     run(&["--from-state-dict", "b.safetensors"]).stderr(trained.clone());
     run(&[]).stderr(trained);
     run(&[]).stderr(kept);
+}
+
+/// PyTorch 1.7's loaders take the samples in another order than those from 1.9 on.
+#[test]
+fn the_version_of_torch_is_part_of_a_run() {
+    let folder = folder();
+    let flags = ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "x", "--batch_size", "32", "--seeds", "1"];
+    let run = |version: &str| landscape(folder.path()).args(flags).args(["--torch", version]).assert();
+    let stem = "x/training_val_dict_cNone_noiseNone_sparse0.3_mask0.5_emaNone_experiment0";
+    let recorded = || {
+        let record = read_run(&folder.path().join(stem)).unwrap();
+        let [start, loss] = ["wo_norm", "loss"].map(|column| record.metrics.column(column).unwrap().to_vec());
+        (record.spec.random, start[0], loss)
+    };
+    run("1.7.1").success();
+    let old = recorded();
+    run("1.9").success().stderr(predicate::str::contains("3 runs trained"));
+    let new = recorded();
+    assert_eq!((old.0, new.0), (Random::AuthorsTorch17, Random::Authors));
+    assert_eq!(old.1, new.1, "the start is drawn before any loader");
+    assert_ne!(old.2[1..], new.2[1..]);
+    run("1.13.1").success().stderr(predicate::str::contains("3 of 3 runs are recorded"));
+    run("1.6").code(2).stderr(predicate::str::contains("--torch 1.6: loaders before PyTorch 1.7 are not known"));
 }
 
 #[test]
