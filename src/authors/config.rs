@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
-use marked_yaml::{LoadError, LoaderOptions, Node, loader};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use super::literal::{plain_scalar, python_literal};
+use super::{
+    literal::python_literal,
+    yaml::{self, Node},
+};
 use crate::{input_error, spec::unknown};
 
 /// A number whose spelling matters: it appears in the names of result files.
@@ -113,13 +115,26 @@ impl Config {
         };
         let known: Vec<String> = settings.keys().cloned().collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        for (key, line, value) in entries(text, file)? {
+        let mut lr = None;
+        for (key, line, node) in entries(text, file)? {
             let fail = |message: String| input_error!("{file}:{line}: {message}");
             let Some(default) = settings.get(&key) else {
                 return Err(fail(unknown("key", &key, &known)));
             };
-            let value = coerced(value, default).map_err(|reason| fail(format!("{key}: {reason}")))?;
+            let value = match decoded(node, 0) {
+                Ok(value) => coerced(value, default).map_err(|reason| fail(format!("{key}: {reason}")))?,
+                // Read by no script, or replaced by the command line's unless that keeps it.
+                Err(Odd::NonFinite(_)) if default.is_null() => Value::Null,
+                Err(Odd::NonFinite(value)) if key == "lr" => {
+                    lr = Some(value);
+                    continue;
+                }
+                Err(odd) => return Err(fail(format!("{key}: {}", odd.reason(default)))),
+            };
             check(&key, &value).map_err(|reason| fail(format!("{key}: {reason}")))?;
+            if key == "lr" {
+                lr = None; // of two keys that are alike, the later one counts
+            }
             // Optional settings may be None; a truth value of None is false.
             let value = match (&value, default) {
                 (Value::Null, Value::Bool(_)) => Value::Bool(false),
@@ -128,60 +143,55 @@ impl Config {
             };
             settings.insert(key, value);
         }
-        serde_json::from_value(Value::Object(settings)).map_err(|error| input_error!("{file}: {error}"))
+        let config: Self =
+            serde_json::from_value(Value::Object(settings)).map_err(|error| input_error!("{file}: {error}"))?;
+        Ok(Self { lr: lr.or(config.lr), ..config })
     }
 }
 
-/// Keys of the file with their lines and decoded values.
-fn entries(text: &str, file: &str) -> Result<Vec<(String, usize, Value)>> {
-    if serde_yaml::Deserializer::from_str(text).take(2).count() > 1 {
-        return Err(input_error!("{file}: expected one YAML document, as the authors' yacs does, and found several"));
-    }
-    // Anything quoted is a string, whatever it spells.
-    let root = match loader::parse_yaml_with_options(0, text, LoaderOptions::default().prevent_coercion(true)) {
-        Ok(Node::Mapping(root)) => root,
-        Ok(_) => return Err(input_error!("{file}: a configuration is a mapping of keys to values")),
-        // An empty file changes no default.
-        Err(_) if is_empty(text) => return Ok(Vec::new()),
-        Err(error) => return Err(input_error!("{file}: {}", message(&error))),
-    };
-    root.iter()
-        .map(|(key, value)| {
-            let line = key.span().start().map_or(1, |marker| marker.line());
-            Ok((key.as_str().to_string(), line, decoded(value, 0)))
-        })
-        .collect()
-}
-
-fn is_empty(text: &str) -> bool {
-    text.lines().all(|line| matches!(line.trim_start().chars().next(), None | Some('#')) || line.trim_end() == "---")
-}
-
-fn message(error: &LoadError) -> String {
-    match error {
-        LoadError::TopLevelMustBeMapping(_) => "a configuration is a mapping of keys to values".into(),
-        other => other.to_string(),
+/// Keys of the file with their lines and values. An empty file changes no default.
+fn entries(text: &str, file: &str) -> Result<Vec<(String, usize, Node)>> {
+    match yaml::load(text).map_err(|(line, message)| input_error!("{file}:{line}: {message}"))? {
+        Some(Node::Map(entries)) => Ok(entries),
+        None | Some(Node::Scalar(Value::Null)) => Ok(Vec::new()),
+        Some(_) => Err(input_error!("{file}: a configuration is a mapping of keys to values")),
     }
 }
 
-/// A node as PyYAML and then yacs read it: a string that spells a Python literal becomes that literal.
-fn decoded(node: &Node, depth: usize) -> Value {
-    match node {
-        Node::Scalar(scalar) => {
-            let text = scalar.as_str();
-            let value = if scalar.may_coerce() { plain_scalar(text) } else { Value::from(text) };
-            match (&value, depth) {
-                // yacs decodes values, but not the items of a YAML list.
-                (Value::String(text), 0) => python_literal(text).unwrap_or(value),
-                _ => value,
+/// What no setting of theirs can be, or only one that nothing reads.
+enum Odd {
+    /// An infinite float, or one that is no number.
+    NonFinite(f64),
+    /// A list with such a float in it.
+    Within(f64),
+    /// A type that yacs does not take.
+    Foreign(&'static str),
+}
+
+impl Odd {
+    fn reason(&self, default: &Value) -> String {
+        match self {
+            Self::NonFinite(_) if !default.is_f64() => {
+                format!("{} is needed, not a float, as in the authors' yacs configuration", type_name(default))
             }
+            Self::NonFinite(value) | Self::Within(value) => format!("{value} is not a finite number"),
+            Self::Foreign(what) => format!("{what} is not a type that the authors' yacs takes"),
         }
-        Node::Sequence(items) => Value::Array(items.iter().map(|item| decoded(item, depth + 1)).collect()),
-        Node::Mapping(map) => {
-            let entry = |(key, value): (&marked_yaml::types::MarkedScalarNode, &Node)| {
-                (key.as_str().to_string(), decoded(value, depth + 1))
-            };
-            Value::Object(map.iter().map(entry).collect::<Map<_, _>>())
+    }
+}
+
+/// A node as yacs takes it: a string that spells a Python literal becomes that literal, but not within a YAML list.
+fn decoded(node: Node, depth: usize) -> Result<Value, Odd> {
+    match node {
+        Node::Scalar(Value::String(text)) if depth == 0 => Ok(python_literal(&text).unwrap_or(Value::String(text))),
+        Node::Scalar(value) => Ok(value),
+        Node::NonFinite(value) if depth == 0 => Err(Odd::NonFinite(value)),
+        Node::NonFinite(value) => Err(Odd::Within(value)),
+        Node::Foreign(what) => Err(Odd::Foreign(what)),
+        Node::List(items) => items.into_iter().map(|item| decoded(item, depth + 1)).collect(),
+        Node::Map(entries) => {
+            let entry = |(key, _, value)| Ok((key, decoded(value, depth + 1)?));
+            Ok(Value::Object(entries.into_iter().map(entry).collect::<Result<Map<_, _>, _>>()?))
         }
     }
 }
@@ -274,6 +284,14 @@ mod tests {
         assert_eq!(config.num_exp, 5);
         assert_eq!(parsed("nn: '10'").unwrap().nn, 10);
         assert_eq!(parsed("").unwrap(), Config::default());
+        // Anchors, merge keys and tags, and what is no number where nothing reads it.
+        let text = "p: &size 12\nd: *size\n<<: {m: 7, p: 9}\nnn: !!int '64'\nlr: !!float 1\nmasking_probs: &levels [0.5]\n\
+                    sparsity_levels: *levels\nsigma0: .nan\nz_dim: -.inf\nnum_exp: 1:30\n";
+        let config = parsed(text).unwrap();
+        assert_eq!((config.p, config.d, config.m, config.nn, config.num_exp), (12, 12, 7, 64, 90));
+        assert_eq!((config.lr, floats(&config.masking_probs)), (Some(1.0), floats(&config.sparsity_levels)));
+        assert_eq!(parsed("lr: .inf").unwrap().lr, Some(f64::INFINITY));
+        assert_eq!(parsed("lr: .inf\nlr: 0.5").unwrap().lr, Some(0.5));
         assert_eq!(parsed("# nothing\n---\n").unwrap(), Config::default());
     }
 
@@ -295,6 +313,11 @@ mod tests {
             ("p: {a: 1}", "an int is needed"),
             ("LOG_DIR: results", "unknown key"),
             ("nn: 10\n---\nnn: 20", "expected one YAML document"),
+            ("nn: .inf", "an int is needed, not a float"),
+            ("sparsity_levels: [0.1, .inf]", "inf is not a finite number"),
+            ("sigma0: 2001-01-01", "a date is not a type"),
+            ("p: !!python/tuple [1]", "x.yaml:1: the authors' loader knows no tag"),
+            ("p: *size", "x.yaml:1:"),
             ("has_online_ReLU: 'yes'", "a truth value is needed, not a string"),
             ("one_hot_latent: \"yes\"", "a truth value is needed, not a string"),
         ] {

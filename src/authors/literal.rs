@@ -1,4 +1,4 @@
-//! Python values as the authors' YAML files spell them: PyYAML's plain scalars, and Python literals in strings.
+//! Python literals, as the authors' YAML files have them in strings.
 //!
 //! Values are JSON's: Python's tuples and lists both become arrays, and ints and floats are told apart as JSON's
 //! numbers are.
@@ -7,56 +7,6 @@ use serde_json::{Map, Number, Value};
 
 /// How deep brackets may nest; Python gives up near 100 as well.
 const DEPTH: usize = 64;
-
-/// What PyYAML makes of a plain scalar: YAML 1.1, in which `yes` is a truth value and `1e-3` is a string.
-pub fn plain_scalar(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Value::Bool(true),
-        "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Value::Bool(false),
-        _ => {}
-    }
-    yaml_integer(text).or_else(|| yaml_float(text)).unwrap_or_else(|| Value::from(text))
-}
-
-/// Decimal, `0x`, `0b`, or octal with a leading zero.
-fn yaml_integer(text: &str) -> Option<Value> {
-    let (negative, digits) = sign(text);
-    let digits = digits.replace('_', "");
-    let (radix, digits) = match digits.as_bytes() {
-        [b'0', b'x', ..] => (16, &digits[2..]),
-        [b'0', b'b', ..] => (2, &digits[2..]),
-        [b'0', _, ..] => (8, &digits[1..]),
-        [first, ..] if first.is_ascii_digit() => (10, &digits[..]),
-        _ => return None,
-    };
-    integer(negative, digits, radix)
-}
-
-/// A float needs a point, and its exponent a sign.
-fn yaml_float(text: &str) -> Option<Value> {
-    let (_, digits) = sign(text);
-    let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(m, e)| (m, Some(e)));
-    let is_mantissa = mantissa.contains('.')
-        && mantissa.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'_')
-        && mantissa.bytes().any(|b| b.is_ascii_digit())
-        && !mantissa.starts_with('_');
-    let is_exponent = exponent.is_none_or(|exponent| {
-        let digits = exponent.strip_prefix(['+', '-']);
-        digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-    });
-    if !(is_mantissa && is_exponent) {
-        return None;
-    }
-    float(&text.replace('_', ""))
-}
-
-fn sign(text: &str) -> (bool, &str) {
-    match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    }
-}
 
 fn integer(negative: bool, digits: &str, radix: u32) -> Option<Value> {
     if digits.starts_with(['+', '-']) {
@@ -269,30 +219,6 @@ pub fn python_float(value: f64) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn plain_scalars_are_pyyamls() {
-        for (text, value) in [
-            ("3000", json!(3000)),
-            ("0.005", json!(0.005)),
-            ("1e-3", json!("1e-3")),
-            ("1.5e-3", json!(0.0015)),
-            ("1.5e3", json!("1.5e3")),
-            ("-1_000", json!(-1000)),
-            ("010", json!(8)),
-            ("0x10", json!(16)),
-            ("Yes", json!(true)),
-            ("off", json!(false)),
-            ("~", json!(null)),
-            ("None", json!("None")),
-            ("(1, 2)", json!("(1, 2)")),
-            (".5", json!(0.5)),
-            (".", json!(".")),
-            ("1.", json!(1.0)),
-        ] {
-            assert_eq!(plain_scalar(text), value, "{text}");
-        }
-    }
 
     #[test]
     fn literals_are_pythons() {

@@ -11,6 +11,7 @@ mod plan;
 mod script;
 mod shell;
 mod translate;
+pub mod yaml;
 
 pub use check_data_model::{Checked, OURS as CHECK_OURS, THEIRS as CHECK_FLAGS, check_data_model};
 pub use config::{Config, Level};

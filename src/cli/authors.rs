@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
-    input_error,
+    export, input_error,
     logs::tell,
     output::{self, say},
     record,
@@ -99,10 +99,27 @@ fn train(script: Script, line: &CommandLine) -> Result<()> {
             tell(super::run::kept_from_other_code(by_other_code));
         }
     }
-    if todo.is_empty() {
-        return Ok(());
+    if !todo.is_empty() {
+        super::run::train(&todo, &options, kept.len()).with_context(|| format!("in {}", line.log_dir.display()))?;
     }
-    super::run::train(&todo, &options, kept.len()).with_context(|| format!("in {}", line.log_dir.display()))
+    write_val_dicts(&plan, &todo)
+}
+
+/// Writes what their scripts pickle beside each record: of the runs just trained, and where it is missing.
+fn write_val_dicts(plan: &authors::Plan, trained: &[PlannedRun]) -> Result<()> {
+    for run in &plan.runs {
+        let folder = record::run_folder(&plan.results, run);
+        let is_new = trained.iter().any(|other| other.id == run.id);
+        if !is_new && folder.join(export::VAL_DICT).exists() {
+            continue;
+        }
+        match export::val_dict(&folder, run.start.as_deref()) {
+            // A record that another version made may have drawn otherwise.
+            Err(error) if !is_new => log::warn!("{}: no {}: {error:#}", folder.display(), export::VAL_DICT),
+            written => drop(written.with_context(|| format!("in {}", folder.display()))?),
+        }
+    }
+    Ok(())
 }
 
 fn dry_run(plan: &authors::Plan, todo: &[PlannedRun]) -> Result<()> {

@@ -61,7 +61,14 @@ impl Settings {
         plan_all(&self.files, &self.overrides()?)
     }
 
-    /// The same of the files that are sound, with the faults of the others.
+    /// The same with more settings changed, as by `--set`.
+    pub fn plans_with(&self, sets: &[String]) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+        let mut overrides = self.overrides()?;
+        sets.iter().try_for_each(|assignment| overrides.set(assignment))?;
+        plan_all(&self.files, &overrides)
+    }
+
+    /// The experiments of the files that are sound, with the faults of the others.
     pub fn sound_plans(&self) -> Result<(Vec<(Experiment, Vec<PlannedRun>)>, Faults)> {
         let overrides = self.overrides()?;
         check_names(&self.files)?;

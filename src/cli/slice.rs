@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
 
-    /// Picture to write, .png or .svg; its numbers as CSV lie beside it [default: slice-SHAPE.png in the first run]
+    /// Picture to write, .png, .svg or .pdf; its numbers as CSV lie beside it [default: slice-SHAPE.png in the first run]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -5,8 +5,10 @@
 
 mod epochs;
 mod tensors;
+mod val_dict;
 
 pub use epochs::Epochs;
+pub use val_dict::{FILE as VAL_DICT, val_dict};
 
 use std::{
     fs,

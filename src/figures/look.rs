@@ -3,15 +3,15 @@
 use std::str::FromStr;
 
 use crate::{
-    plots::Scale,
-    spec::{Experiment, PlannedRun},
+    plots::{Scale, Size},
+    spec::{Experiment, PanelSpec, PlannedRun},
 };
 
 /// Which panels, and what their axes show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Axes {
-    /// Columns of `metrics.csv` in place of the experiment's panels, if any.
-    pub panels: Vec<String>,
+    /// Panels in place of the experiment's, if any.
+    pub panels: Vec<PanelSpec>,
     /// Epochs on a logarithmic axis, which has a place for 0.
     pub log_x: bool,
     /// Values on a logarithmic axis; those at or below zero are missing.
@@ -20,6 +20,8 @@ pub struct Axes {
     pub x_range: Option<Interval>,
     /// The values that are shown.
     pub y_range: Option<Interval>,
+    /// Width and height of the picture; as its panels need, if not given.
+    pub size: Option<Size>,
 }
 
 /// `0.5..1`: from one number to a larger one.
@@ -53,16 +55,17 @@ impl std::fmt::Display for Interval {
 impl Axes {
     /// These as flags of the command line.
     pub fn flags(&self) -> Vec<String> {
-        let Self { panels, log_x, log_y, x_range, y_range } = self;
+        let Self { panels, log_x, log_y, x_range, y_range, size } = self;
         let mut flags = Vec::new();
         if !panels.is_empty() {
-            flags.extend(["--panels".into(), panels.join(",")]);
+            flags.extend(["--panels".into(), panels.iter().map(PanelSpec::to_string).collect::<Vec<_>>().join(",")]);
         }
         flags.extend(log_x.then(|| "--log-x".to_string()));
         flags.extend(log_y.then(|| "--log-y".to_string()));
         // As one word each: a range may begin with a minus sign.
         flags.extend(x_range.map(|range| format!("--x-range={range}")));
         flags.extend(y_range.map(|range| format!("--y-range={range}")));
+        flags.extend(size.map(|size| format!("--size={size}")));
         flags
     }
 

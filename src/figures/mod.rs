@@ -25,9 +25,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     metrics::{Chance, chance},
-    plots::{Band, DotsGrid, HeatmapGrid, LineStyle},
+    plots::{Band, DotsGrid, FileFormat, HeatmapGrid, LineStyle},
     record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
-    spec::{Experiment, PlannedRun, RunSpec},
+    spec::{Experiment, PanelSpec, PlannedRun, RunSpec},
 };
 
 /// How and where an experiment is drawn.
@@ -39,8 +39,8 @@ pub struct Drawing {
     pub plots: PathBuf,
     /// What the band around a mean over seeds shows.
     pub band: Band,
-    /// SVG instead of PNG.
-    pub svg: bool,
+    /// The kind of file.
+    pub format: FileFormat,
     /// The runs are cut short: say so in every picture.
     pub quick: bool,
     /// What the command line changes in the experiments, `train.lr=0.05`. Such pictures state the change, and have
@@ -57,6 +57,17 @@ pub struct Drawn {
     pub files: Vec<PathBuf>,
     /// What was not drawn: experiments with runs that are not recorded.
     pub missing: Vec<String>,
+}
+
+/// An experiment in an overlay.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// What is drawn.
+    pub experiment: Experiment,
+    /// Its runs, all of them recorded.
+    pub runs: Vec<PlannedRun>,
+    /// What this side alone changes, in words.
+    pub changed: Option<String>,
 }
 
 /// Runs of one setting: they differ in the seed only.
@@ -157,24 +168,32 @@ impl Drawing {
             .with_context(|| format!("cannot create the folder of pictures {}", self.folder().display()))
     }
 
-    /// Draws the curves of several experiments into one set of panels, the first experiment's, as `name`.
-    pub fn overlay(&self, name: &str, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<Vec<PathBuf>> {
+    /// Draws the curves of several experiments into one set of panels, the first experiment's, as `name`. The colour says the
+    /// method, the dash the point of the grid, the shade the side; legends say what differs.
+    pub fn overlay(&self, name: &str, sides: &[Side]) -> Result<Vec<PathBuf>> {
         let (mut series, mut all) = (Vec::new(), Vec::new());
-        for (place, (experiment, runs)) in plans.iter().enumerate() {
-            let of = |series: Series| Series {
-                legend: format!("{}: {}", experiment.name, series.legend),
-                style: LineStyle::dashed(series.style.color, place),
-                ..series
+        let mut names: Vec<&str> = sides.iter().map(|side| side.experiment.name.as_str()).collect();
+        names.dedup();
+        for (place, Side { experiment, runs, changed }) in sides.iter().enumerate() {
+            let legend = |own: String| {
+                let experiment = Some(experiment.name.clone()).filter(|_| names.len() > 1);
+                let arm = Some(own).filter(|own| !own.is_empty());
+                let said = [arm, changed.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+                let said = if said.is_empty() { "as it is".into() } else { said };
+                experiment.into_iter().chain([said]).collect::<Vec<_>>().join(": ")
+            };
+            let of = |series: Series| {
+                let style = if sides.len() > 1 { series.style.shaded(place, sides.len()) } else { series.style };
+                Series { legend: legend(series.legend), style, ..series }
             };
             series.extend(self.read(experiment, runs)?.into_iter().map(of));
             all.extend_from_slice(runs);
         }
-        let names: Vec<&str> = plans.iter().map(|(experiment, _)| experiment.name.as_str()).collect();
-        let panels = match (&self.axes.panels[..], plans.first()) {
-            ([], Some((experiment, _))) => experiment.panels.clone(),
+        let panels = match (&self.axes.panels[..], sides.first()) {
+            ([], Some(first)) => first.experiment.panels.clone(),
             (panels, _) => panels.to_vec(),
         };
-        let watermark = self.watermark(plans.first().map(|(experiment, _)| experiment), &all);
+        let watermark = self.watermark(sides.first().map(|first| &first.experiment), &all);
         self.draw_curves(name, &names.join(" and "), &panels, &all, &series, watermark.as_deref())
     }
 
@@ -183,19 +202,19 @@ impl Drawing {
         &self,
         name: &str,
         title: &str,
-        panels: &[String],
+        panels: &[PanelSpec],
         runs: &[PlannedRun],
         series: &[Series],
         watermark: Option<&str>,
     ) -> Result<Vec<PathBuf>> {
         self.create_folder()?;
-        let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(String::from);
+        let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(PanelSpec::one);
         let mut files = Vec::new();
-        for (suffix, columns) in [("", panels), ("-all", &all)] {
+        for (suffix, panels) in [("", panels), ("-all", &all)] {
             let path = self.picture(&format!("{name}{suffix}"));
             let subtitle = self.with_changes(&settings(runs));
             let (chance, watermark) = (chance_of(runs), watermark.map(String::from));
-            let figure = curves::figure(title, &subtitle, columns, series, (self.band, &self.axes), chance, watermark)?;
+            let figure = curves::figure(title, &subtitle, panels, series, (self.band, &self.axes), chance, watermark)?;
             figure.draw(&path).with_context(|| format!("cannot draw {}", path.display()))?;
             files.push(path);
         }
@@ -231,7 +250,7 @@ impl Drawing {
 
     /// Path of a picture by its name.
     pub fn picture(&self, name: &str) -> PathBuf {
-        self.folder().join(format!("{name}.{}", if self.svg { "svg" } else { "png" }))
+        self.folder().join(format!("{name}.{}", self.format))
     }
 
     /// `fig2-train.lr-0.05`: the name of an experiment's picture, with what the command line changes.

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::RGBColor;
 
+use super::format::FileFormat;
 use super::painter::Painter;
 use super::pdf::pdf;
 use super::text::Font;
@@ -177,13 +178,15 @@ impl Canvas {
     /// renamed, so `path` never holds half a picture. Nothing is left behind on failure.
     pub fn save(&self, path: &Path) -> Result<()> {
         ensure!(self.height <= MAX_HEIGHT, "the figure would be {} pixels high: draw fewer panels", self.height);
-        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-        let temporary = Temporary::beside(path, extension.as_deref().unwrap_or_default());
-        match extension.as_deref() {
-            Some("png") => self.write_png(&temporary.0),
-            Some("svg") => self.svg().and_then(|text| Ok(fs::write(&temporary.0, text)?)),
-            Some("pdf") => pdf(self).and_then(|bytes| Ok(fs::write(&temporary.0, bytes)?)),
-            _ => bail!("cannot draw `{}`: the file name must end in .png, .svg or .pdf", path.display()),
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let Some(format) = FileFormat::of_ending(ending) else {
+            bail!("cannot draw `{}`: the file name must end in .png, .svg or .pdf", path.display());
+        };
+        let temporary = Temporary::beside(path, format);
+        match format {
+            FileFormat::Png => self.write_png(&temporary.0),
+            FileFormat::Svg => self.svg().and_then(|text| Ok(fs::write(&temporary.0, text)?)),
+            FileFormat::Pdf => pdf(self).and_then(|bytes| Ok(fs::write(&temporary.0, bytes)?)),
         }
         .and_then(|()| Ok(fs::rename(&temporary.0, path)?))
         .with_context(|| format!("cannot write the figure `{}`", path.display()))
@@ -235,11 +238,11 @@ impl Canvas {
 struct Temporary(PathBuf);
 
 impl Temporary {
-    fn beside(path: &Path, extension: &str) -> Self {
+    fn beside(path: &Path, format: FileFormat) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        Self(path.with_file_name(format!(".{stem}.{}-{count}.{extension}", std::process::id())))
+        Self(path.with_file_name(format!(".{stem}.{}-{count}.{format}", std::process::id())))
     }
 }
 

@@ -88,6 +88,8 @@ pub struct PanelCell<'a> {
     pub name_seeds: bool,
     /// Whether the panel draws a legend of its own.
     pub own_legend: bool,
+    /// Height of the plot with its axes; by its width if not given.
+    pub height: Option<f64>,
 }
 
 impl PanelCell<'_> {
@@ -214,7 +216,7 @@ impl Cell for PanelCell<'_> {
     }
 
     fn body_height(&self, width: f64) -> f64 {
-        (0.62 * width).clamp(330.0, 420.0)
+        self.height.unwrap_or((0.62 * width).clamp(330.0, 420.0))
     }
 
     fn footer_height(&self, width: f64) -> f64 {
@@ -365,7 +367,7 @@ mod tests {
     }
 
     fn cell(panel: &Panel) -> PanelCell<'_> {
-        PanelCell { panel, band: Band::Std, name_seeds: true, own_legend: true }
+        PanelCell { panel, band: Band::Std, name_seeds: true, own_legend: true, height: None }
     }
 
     fn error(curves: Vec<Curve>) -> String {

@@ -9,8 +9,10 @@ use super::curves::{Panel, PanelCell};
 use super::dots::Dots;
 use super::heatmap::Heatmap;
 use super::page::{Cell, Page};
+use super::size::Size;
 use super::stats::Band;
 use super::surface::Surface;
+use crate::input_error;
 
 /// Panels of curves over seeds.
 #[derive(Clone, Debug, Default)]
@@ -29,19 +31,44 @@ pub struct Figure {
     pub watermark: Option<String>,
     /// A remark below the panels, in place of the explanation of lines and bands.
     pub note: String,
+    /// Width and height of the picture; as the panels need, if not given. Text stays of its size.
+    pub size: Option<Size>,
 }
 
+/// The lowest plot that is still one, in pixels.
+const LOWEST: u32 = 130;
+
 impl Figure {
-    /// Writes the figure as PNG or SVG, by the extension of `path`, whole or not at all.
+    /// Writes the figure as PNG, SVG or PDF, by the extension of `path`, whole or not at all.
     ///
     /// # Errors
     /// A panel without curves, a curve without points or with series of different lengths, an axis range that fits no
-    /// value, another extension, or a file that cannot be written.
+    /// value, a size that has no room for all of it, another extension, or a file that cannot be written.
     pub fn draw(&self, path: &Path) -> Result<()> {
         self.canvas()?.save(path)
     }
 
     pub(super) fn canvas(&self) -> Result<Canvas> {
+        let Some(Size { width, height }) = self.size else { return self.laid_out(None, None) };
+        let (width, height) = (Some(f64::from(width)), f64::from(height));
+        // The highest plots with which everything fits: what is beside them depends on their height.
+        let fits = |plot: u32| -> Result<bool> { Ok(self.laid_out(width, Some(plot.into()))?.height <= height) };
+        let least = self.laid_out(width, Some(LOWEST.into()))?.height;
+        if least > height {
+            return Err(input_error!(
+                "--size: at this width, the picture needs {least} pixels of height: make it higher or wider, or draw fewer panels"
+            ));
+        }
+        let (mut low, mut high) = (LOWEST, height as u32);
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if fits(middle)? { low = middle } else { high = middle }
+        }
+        Ok(Canvas { height, ..self.laid_out(width, Some(low.into()))? })
+    }
+
+    /// With plots of a given height, on a page of a given width.
+    fn laid_out(&self, width: Option<f64>, height: Option<f64>) -> Result<Canvas> {
         let mut seeds: Vec<usize> = self.panels.iter().flat_map(|p| &p.curves).map(|c| c.seeds()).collect();
         seeds.retain(|n| *n > 0);
         seeds.sort_unstable();
@@ -49,7 +76,7 @@ impl Figure {
         let mut cells: Vec<_> = self
             .panels
             .iter()
-            .map(|panel| PanelCell { panel, band: self.band, name_seeds: seeds.len() > 1, own_legend: true })
+            .map(|panel| PanelCell { panel, band: self.band, name_seeds: seeds.len() > 1, own_legend: true, height })
             .collect();
         let legends: Vec<_> = cells.iter().map(Cell::entries).collect();
         let shared = legends.len() > 1 && legends.windows(2).all(|pair| pair[0] == pair[1]);
@@ -63,6 +90,7 @@ impl Figure {
             subtitle: &self.subtitle,
             watermark: self.watermark.as_deref(),
             columns: self.columns,
+            width,
             cells: cells.iter().map(|cell| cell as &dyn Cell).collect(),
             legend,
             note: &note,
@@ -113,7 +141,7 @@ pub type DotsGrid = Grid<Dots>;
 pub type SurfaceGrid = Grid<Surface>;
 
 impl<P: Cell> Grid<P> {
-    /// Writes the figure as PNG or SVG, by the extension of `path`, whole or not at all.
+    /// Writes the figure as PNG, SVG or PDF, by the extension of `path`, whole or not at all.
     ///
     /// # Errors
     /// No panels, a panel without values or with rows of different lengths, another extension, or a file that cannot be
@@ -134,6 +162,7 @@ impl<P: Cell> Grid<P> {
             subtitle: &self.subtitle,
             watermark: self.watermark.as_deref(),
             columns: self.columns,
+            width: None,
             cells: self.panels.iter().map(|panel| panel as &dyn Cell).collect(),
             legend,
             note: &self.note,
@@ -207,6 +236,7 @@ mod tests {
             band: Band::Std,
             watermark: Some("quick run: 200 of 8000 epochs; ".repeat(5)),
             note: String::new(),
+            size: None,
         }
     }
 
@@ -227,6 +257,33 @@ mod tests {
                 assert_legible("scales", &figure(vec![panel; 3], 3).canvas().unwrap());
             }
         }
+    }
+
+    #[test]
+    fn pictures_have_the_size_that_is_asked_for() {
+        let small =
+            |count: usize| Panel { title: String::new(), y_label: "loss".into(), references: vec![], ..panel(count) };
+        for (width, height) in [(1600, 1400), (1040, 2000), (700, 1900)] {
+            for columns in 1..=2 {
+                let figure = Figure {
+                    title: "Size".into(),
+                    panels: vec![small(2), small(3)],
+                    columns,
+                    size: Some(Size { width, height }),
+                    ..Figure::default()
+                };
+                let canvas = figure.canvas().unwrap();
+                assert_eq!((canvas.width, canvas.height), (f64::from(width), f64::from(height)));
+                assert_legible("size", &canvas);
+                // The room is used: the last mark is not far from the end.
+                let bottom = canvas.marks.iter().map(|mark| mark.bounds().bottom).fold(0.0, f64::max);
+                assert!(bottom > 0.9 * f64::from(height) - 40.0, "{bottom} of {height}");
+            }
+        }
+        let figure =
+            Figure { panels: vec![small(2); 6], columns: 1, size: "800x400".parse().ok(), ..Figure::default() };
+        let error = figure.canvas().unwrap_err().to_string();
+        assert!(error.contains("--size: at this width, the picture needs"), "{error}");
     }
 
     #[test]

@@ -21,7 +21,7 @@
 //! let figure = Figure { title: "Recovery".into(), panels: vec![panel], columns: 1, ..Figure::default() };
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("recovery.svg");
-//! figure.draw(&path)?; // PNG or SVG, by the extension
+//! figure.draw(&path)?; // PNG, SVG or PDF, by the extension
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
@@ -30,12 +30,14 @@ mod canvas;
 mod curves;
 mod dots;
 mod figure;
+mod format;
 mod frame;
 mod heatmap;
 mod legend;
 mod page;
 mod painter;
 mod pdf;
+mod size;
 mod stats;
 mod style;
 mod surface;
@@ -45,7 +47,9 @@ pub use axis::{Scale, Tick, linear_ticks};
 pub use curves::{Curve, Panel};
 pub use dots::{Dot, Dots};
 pub use figure::{DotsGrid, Figure, Grid, HeatmapGrid, SurfaceGrid};
+pub use format::FileFormat;
 pub use heatmap::Heatmap;
+pub use size::Size;
 pub use stats::{Band, Summary, summarize};
 pub use style::{COLORS, ColorScale, Dash, LineStyle};
 pub use surface::{Marker, Surface};

@@ -36,6 +36,8 @@ pub struct Page<'a> {
     pub subtitle: &'a str,
     pub watermark: Option<&'a str>,
     pub columns: usize,
+    /// Of the whole page; that of its kind if not given.
+    pub width: Option<f64>,
     pub cells: Vec<&'a dyn Cell>,
     pub legend: Vec<Entry>,
     pub note: &'a str,
@@ -48,7 +50,7 @@ impl Page<'_> {
             cell.check()?;
         }
         let columns = self.columns.clamp(1, self.cells.len());
-        let width = if columns == 1 { NARROW } else { WIDE };
+        let width = self.width.unwrap_or(if columns == 1 { NARROW } else { WIDE });
         let inner = width - 2.0 * PADDING;
         let cell_width = ((inner - GAP * (columns - 1) as f64) / columns as f64).floor();
 

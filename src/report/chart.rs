@@ -5,6 +5,7 @@
 use maud::{Markup, html};
 
 use crate::{
+    figures::{arm_hues, style},
     metrics::{chance, column, column_bounds, column_name},
     plots::linear_ticks,
     record::{ExperimentRecord, Metrics, RecordedRun},
@@ -29,8 +30,9 @@ const POINTS: usize = 48;
 /// One curve of one measure.
 struct Curve {
     label: String,
-    /// Classes of its colour and dash.
-    style: String,
+    /// Classes of its colour, dash and shade, and how much of a shade.
+    class: String,
+    shade: String,
     /// Values at the chart's epochs, one series for each seed.
     seeds: Vec<Vec<f64>>,
     mean: Vec<f64>,
@@ -83,7 +85,7 @@ pub fn chart(entry: &ExperimentRecord) -> Option<Markup> {
                 ul.legend {
                     @for curve in shown {
                         li {
-                            svg.key viewBox="0 0 30 6" { g class=(curve.style) { path.mean d="M0 3h30" {} } }
+                            svg.key viewBox="0 0 30 6" { g class=(curve.class) style=(curve.shade) { path.mean d="M0 3h30" {} } }
                             " " (curve.label) " " output {}
                         }
                     }
@@ -112,7 +114,7 @@ fn epochs(entry: &ExperimentRecord) -> Option<Vec<f64>> {
 }
 
 fn curves(entry: &ExperimentRecord, measure: &str, epochs: &[f64]) -> Vec<Curve> {
-    let arms = entry.experiment.arms.len();
+    let (hues, points) = (arm_hues(&entry.experiment, &entry.curves), entry.experiment.points().len());
     let curve = |(label, runs): (&String, &Vec<RecordedRun>)| {
         let seeds: Vec<Vec<f64>> = runs.iter().map(|run| sampled(&run.metrics, measure, epochs)).collect();
         let column = |i: usize| seeds.iter().map(move |seed| seed[i]).filter(|value| value.is_finite());
@@ -124,12 +126,11 @@ fn curves(entry: &ExperimentRecord, measure: &str, epochs: &[f64]) -> Vec<Curve>
         };
         let std = (0..epochs.len()).map(std).collect();
         let plan = &runs[0].plan;
-        // As in the pictures: with several arms, a colour for each arm and a dash for each point of the grid.
-        let style = match arms {
-            0 | 1 => format!("curve c{}", plan.point % 7),
-            _ => format!("curve c{} d{}", plan.arm % 7, plan.point % 4),
-        };
-        Curve { label: label.clone(), style, seeds, mean, std }
+        let look = style(&hues, plan, points);
+        let shade = if look.shade < 0 { "light" } else { "dark" };
+        let class = format!("curve c{} d{} {shade}", look.color, look.dash as usize);
+        let shade = format!("--s:{}%", look.shade.unsigned_abs());
+        Curve { label: label.clone(), class, shade, seeds, mean, std }
     };
     entry.runs.iter().filter(|(_, runs)| !runs.is_empty()).map(curve).collect()
 }
@@ -177,7 +178,7 @@ fn plot(measure: &str, curves: &[Curve], epochs: &[f64], chance: Option<f64>) ->
             }
         }
         @for curve in curves {
-            g class=(curve.style) transform="scale(0.1)" {
+            g class=(curve.class) style=(curve.shade) transform="scale(0.1)" {
                 @if curve.seeds.len() > 1 { path.band d=(band(curve)) {} }
                 @if measure == SEEDED {
                     @for seed in &curve.seeds { path.seed d=(path(&points(seed))) {} }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart::short;
-use crate::plots::{Dots, DotsGrid, Heatmap, HeatmapGrid, linear_ticks};
+use crate::plots::{COLORS, Dots, DotsGrid, Heatmap, HeatmapGrid, linear_ticks};
 
 const WIDTH: f64 = 620.0;
 const ROW: f64 = 22.0;
@@ -34,7 +34,7 @@ fn dots_panel(panel: &Dots, low: f64, high: f64) -> Markup {
                 text.tick x=((LABELS + WIDTH) / 2.0) y=(bottom + 34.0) text-anchor="middle" { (panel.x_label) }
                 @for (place, dot) in panel.dots.iter().enumerate() {
                     @let y = ROW * place as f64 + ROW / 2.0 + 3.0;
-                    g class=(format!("curve c{}", dot.color % 7)) {
+                    g class=(format!("curve c{}", dot.color % COLORS)) {
                         text.tick x=(LABELS - 10.0) y=(y + 4.0) text-anchor="end" { (dot.label) }
                         @for (i, value) in dot.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
                             circle.seed-dot cx=(x(*value)) cy=(short(y + ((i as f64 * 0.618_034).fract() - 0.5) * 14.0)) r="1.6" {}

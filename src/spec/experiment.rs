@@ -14,7 +14,7 @@ use serde_yaml::Value;
 use super::layout::StateDict;
 use super::{
     Fault, RunSpec, claim::Claim, design::Design, extends, extends::Extended, fit::FitSpec, id::run_id,
-    input::Overrides, lines::Lines, resolve, resolve::readable, seeds::Seeds, sources, tree,
+    input::Overrides, lines::Lines, panel::PanelSpec, resolve, resolve::readable, seeds::Seeds, sources, tree,
 };
 use crate::fault::{ensure, unknown};
 use crate::input_error;
@@ -65,9 +65,9 @@ pub struct Experiment {
     pub grid: IndexMap<String, Vec<Value>>,
     /// Seeds of every curve: one run each.
     pub seeds: Seeds,
-    /// Columns of `metrics.csv`, one panel of curves each; no curves are drawn if there are none.
+    /// Panels of curves, each of a column of `metrics.csv` or several; no curves are drawn if there are none.
     #[serde(default = "main_panels")]
-    pub panels: Vec<String>,
+    pub panels: Vec<PanelSpec>,
     /// How arms are called and coloured in pictures of curves.
     #[serde(default)]
     pub look: IndexMap<String, ArmLook>,
@@ -245,8 +245,8 @@ fn min_cosine() -> String {
     "min_cosine".into()
 }
 
-fn main_panels() -> Vec<String> {
-    vec!["min_cosine".into(), "loss_mean".into()]
+fn main_panels() -> Vec<PanelSpec> {
+    ["min_cosine", "loss_mean"].map(PanelSpec::one).into()
 }
 
 /// Arms times points of the grid, at most.
@@ -340,6 +340,9 @@ impl Experiment {
 
     /// Checks what the file says against itself.
     fn finish(&self) -> Result<(), Fault> {
+        for (place, panel) in self.panels.iter().enumerate() {
+            panel.check(&format!("panels[{place}]"))?;
+        }
         for (key, column) in self.columns() {
             if metrics::column(column).is_none() {
                 let fault = unknown("column", column, metrics::column_keys());
@@ -367,10 +370,10 @@ impl Experiment {
         ensure(map.x != map.y, "map.y", || format!("map.y: {} is map.x already", map.y))
     }
 
-    /// The columns of `metrics.csv` that are drawn or tabulated, each with the key that names it.
+    /// The columns of `metrics.csv` that are tabulated, or drawn otherwise than as curves, each with the key that names it.
     fn columns(&self) -> Vec<(String, &str)> {
         let table = self.table.as_ref().map_or(&[][..], |table| &table.columns);
-        let lists = [("panels", &self.panels[..]), ("distribution", &self.distribution), ("table.columns", table)];
+        let lists = [("distribution", &self.distribution[..]), ("table.columns", table)];
         let listed = lists.into_iter().flat_map(|(key, columns)| {
             columns.iter().enumerate().map(move |(place, column)| (format!("{key}[{place}]"), column.as_str()))
         });

@@ -17,6 +17,7 @@ mod measured;
 mod methods;
 mod open;
 mod optimizer;
+mod panel;
 mod registered;
 mod resolve;
 mod run;
@@ -42,6 +43,7 @@ pub use open::{OpenSetting, OpenSettings, Reading};
 #[cfg(test)]
 pub(crate) use optimizer::recorded as optimizer_tests;
 pub use optimizer::{Memory, Optimizer, Schedule};
+pub use panel::PanelSpec;
 pub use registered::{Registered, Registration, Statistic};
 pub use resolve::{defaults, resolve};
 pub use run::*;

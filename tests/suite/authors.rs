@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use assert_cmd::Command;
 use contrastive_landscape::{
     record::{Metrics, read_run, read_state, write_state},
-    spec::{Dtype, Random},
+    spec::{Dtype, Moment, Random},
 };
 use predicates::prelude::*;
 
@@ -167,6 +167,57 @@ fn a_dry_run_says_what_would_be_trained() {
     run(&[]).stderr(predicate::str::contains("3 runs trained, 3 recorded before"));
 }
 
+/// Beside each record lies what their scripts pickle: M, all cosines at both ends, and the trained model with its aliases.
+#[test]
+fn what_their_scripts_pickle_lies_beside_the_record() {
+    let folder = folder();
+    let run = |more: &[&str]| {
+        let flags = ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "x", "--batch_size", "32", "--seeds", "1"];
+        landscape(folder.path()).args(flags).args(more).assert().success();
+    };
+    run(&[]);
+    let place = folder.path().join("x/training_val_dict_c2_noiseNone_sparse0.3_mask0.5_emaNone_experiment0");
+    let tensors = || read_state(&place.join("val_dict.safetensors")).unwrap();
+    let of = tensors();
+    let record = read_run(&place).unwrap();
+    assert_eq!((of["M"].shape(), of["init_Wo_dot_M"].shape()), (&[12, 4][..], &[12, 4][..]));
+    for (when, moment) in [("init", Moment::Start), ("final", Moment::End)] {
+        let cosines = &of[&format!("{when}_Wo_dot_M")];
+        let best = cosines.columns().into_iter().map(|atom| atom.iter().fold(0.0, |most: f64, c| most.max(c.abs())));
+        let best: Vec<f64> = best.collect();
+        let ends = [best.iter().copied().fold(0.0, f64::max), best.iter().copied().fold(1.0, f64::min)];
+        let metric = &of[&format!("{when}_metric")];
+        let recorded =
+            ["max_cosine", "median_cosine", "min_cosine"].map(|column| record.metrics.at(column, moment).unwrap());
+        assert!(metric.iter().zip(recorded).all(|(a, b)| (a - b).abs() < 1e-9), "{metric} and {recorded:?}");
+        assert!((ends[0] - metric[[0]]).abs() < 1e-12 && (ends[1] - metric[[2]]).abs() < 1e-12);
+    }
+    assert_eq!(of["model.bo"], of["model.Wo.bias"]);
+    assert_eq!((&of["model.bt"], &of["model.Wt.weight"]), (&of["model.Wt.bias"], &record.state["Wt.weight"]));
+    // It is whole again where it is missing, and new where the run is.
+    fs::remove_file(place.join("val_dict.safetensors")).unwrap();
+    run(&[]);
+    assert_eq!(tensors(), of);
+    run(&["--lr", "0.5"]);
+    assert_ne!(tensors()["final_metric"], of["final_metric"]);
+    landscape(folder.path()).args(["results", "verify", "x", "--results", "."]).assert().success();
+}
+
+/// Runs side by side are the runs one by one.
+#[test]
+fn cohorts_are_as_asked_for() {
+    let folder = folder();
+    let run = |cohort: &str| {
+        let flags = ["authors", "main.py", "--cfg", "a.yaml", "--batch_size", "32", "--engine", "fused"];
+        let more = ["--cohort", cohort, "--logDir", cohort];
+        landscape(folder.path()).args(flags).args(more).assert().success();
+        crate::workbench::results(&folder.path().join(cohort))
+    };
+    assert_eq!(crate::workbench::differing(&run("1"), &run("6")), [""; 0]);
+    let flags = ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "x", "--cohort", "0"];
+    landscape(folder.path()).args(flags).assert().code(2).stderr(predicate::str::contains("--cohort"));
+}
+
 /// Settings at the edge, at which their scripts train too.
 #[test]
 fn what_their_scripts_do_at_the_edges() {
@@ -184,6 +235,11 @@ fn what_their_scripts_do_at_the_edges() {
         &CONFIG.replace("lr: 1e-4", "lr: None\none_hot_latent: None\nrm_predictor: None"),
         "--batch_size 32",
     );
+    // What no script reads, or the command line replaces, may be no number; nodes have names, tags and merge keys.
+    let text = CONFIG
+        .replace("p: 12\nd: 4\nm: 12", "p: &p 12\nd: !!int '4'\n<<: {m: *p}")
+        .replace("sigma0: None", "sigma0: .nan");
+    trains("main.py", &text.replace("lr: 1e-4", "lr: .inf"), "--batch_size 32");
     // Batch norm that is built but never applied needs no more than one sample.
     trains("main_simsiam.py", &CONFIG.replace("nn: 64", "nn: 13"), "--batch_size 12 --model simsiam-ml --use_bn False");
     trains("main_simclr.py", CONFIG, "--batch_size 1 --model simclr");
