@@ -8,7 +8,7 @@ use std::{
 };
 
 use contrastive_landscape::{
-    authors::{CommandLine, Config, Script, literal, plan_of},
+    authors::{CommandLine, Config, Script, literal, plan_of, yaml},
     record::read_torch_state,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
