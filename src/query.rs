@@ -1,7 +1,7 @@
 //! Questions to recorded runs: which fulfil a condition on their settings and results, and what do they say?
 //!
 //! A run is a row. Its columns are its settings by dotted path (`train.lr`), what it came to (`min_cosine`, and every other
-//! column of `metrics.csv` at the last epoch, under `end.` where a setting has the name: `end.loss`), and where it lies
+//! column of `metrics.csv` at the last epoch and what is worked out of them, under `end.` where a setting has the name: `end.loss`), and where it lies
 //! (`experiment`, `run`, `label`). Conditions are expressions of Jinja, which read as Python's: `min_cosine > 0.9 and
 //! loss.kind == "nt_xent"`.
 
@@ -13,8 +13,10 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
 use crate::{
-    input_error, record,
-    spec::{tree::leaves, unknown},
+    input_error,
+    metrics::COLUMNS,
+    record,
+    spec::{Moment, tree::leaves, unknown},
 };
 
 /// A recorded run as columns.
@@ -34,6 +36,7 @@ impl Facts {
     /// A file cannot be read, or is not as it was written.
     pub fn read(folder: &Path) -> Result<Self> {
         let (summary, spec) = record::read_settings(folder)?;
+        let metrics = record::read_metrics(folder)?.1.complete(&spec);
         let mut tree = Map::new();
         let texts = [("experiment", &summary.experiment), ("run", &summary.run), ("label", &summary.label)];
         tree.extend(texts.map(|(key, text)| (key.to_string(), Value::from(text.as_str()))));
@@ -44,7 +47,11 @@ impl Facts {
         tree.extend(settings);
         let mut columns = leaves(&Value::Object(tree.clone()));
         let settings = columns.len();
-        let end: Map<String, Value> = summary.r#final.iter().map(|(key, &value)| (key.clone(), value.into())).collect();
+        let mut end: Map<String, Value> =
+            summary.r#final.iter().map(|(key, &value)| (key.clone(), value.into())).collect();
+        for column in COLUMNS.iter().filter(|column| !column.is_measured()) {
+            end.insert(column.key.into(), metrics.at(column.key, Moment::End).into());
+        }
         for (key, value) in &end {
             tree.entry(key.clone()).or_insert_with(|| value.clone());
         }

@@ -39,6 +39,8 @@ fn conditions_select_by_settings_and_results() {
     assert_eq!(labels("loss.temperature > 0.1").len(), 3);
     assert_eq!(labels("min_cosine > 0 and end.loss < 1e9 and train.optimizer.kind == 'sgd'").len(), 6);
     assert_eq!(labels("label in ['NT-Xent'] and not seed == 2").len(), 2);
+    // What is worked out when a record is read is a column, too.
+    assert_eq!(labels("chance_cosine > 0 and chance_cosine < 1 and not steps_to_found").len(), 6);
 }
 
 #[test]
