@@ -13,6 +13,7 @@
 #define BARRIER() fake_cuda::barrier(__COUNTER__)
 #define UNROLL
 #define LOOP
+#define SOME
 
 inline i32 thread() { return fake_cuda::place().thread; }
 inline i32 block() { return fake_cuda::place().block; }

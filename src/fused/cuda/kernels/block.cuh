@@ -22,6 +22,8 @@ constexpr i32 WARP = 32;
 #define BARRIER() __syncthreads()
 #define UNROLL _Pragma("unroll")
 #define LOOP _Pragma("unroll 1")
+// For loops whose rounds only read: the loads of some are on their way together.
+#define SOME _Pragma("unroll 4")
 DEVICE i32 thread() { return static_cast<i32>(threadIdx.x); }
 DEVICE i32 block() { return static_cast<i32>(blockIdx.x); }
 DEVICE i32 blocks() { return static_cast<i32>(gridDim.x); }
@@ -67,6 +69,31 @@ DEVICE void each(i32 rows, i32 columns, F f) {
   for (i32 i = thread() / WARP; i < rows; i += THREADS / WARP) {
     LOOP
     for (i32 b = thread() % WARP; b < columns; b += WARP) f(i, b);
+  }
+}
+
+// Entries of a row that `each` reads before the first is waited for.
+constexpr i32 AT_ONCE = 4;
+
+// Calls `put(i, b, get(i, b))` for every entry of `rows x columns`, each by one thread; `get` reads memory and `put` writes it.
+template <class Get, class Put>
+DEVICE void each(i32 rows, i32 columns, Get get, Put put) {
+  LOOP
+  for (i32 i = thread() / WARP; i < rows; i += THREADS / WARP) {
+    LOOP
+    for (i32 b0 = thread() % WARP; b0 < columns; b0 += AT_ONCE * WARP) {
+      decltype(get(0, 0)) got[AT_ONCE];
+      UNROLL
+      for (i32 n = 0; n < AT_ONCE; n++) {
+        const i32 b = b0 + n * WARP;
+        got[n] = get(i, b < columns ? b : b0);
+      }
+      UNROLL
+      for (i32 n = 0; n < AT_ONCE; n++) {
+        const i32 b = b0 + n * WARP;
+        if (b < columns) put(i, b, got[n]);
+      }
+    }
   }
 }
 

@@ -117,7 +117,10 @@ DEVICE void repel(Shared& shared, const Embeddings& all, f32 strength) {
             shared.tiles.a[(column + j) * STRIDE + row + i] = h;
           }
         }
-        stage(shared.tiles.b, row_major(all.unit, count), c0, all.m, j0, count);
+        const Operand units = row_major(all.unit, count);
+        f32 entries[STAGED];
+        fetch(entries, units, c0, all.m, j0, count);
+        stage(shared.tiles.b, units, entries);
         BARRIER();  // the tiles are full
         Part share;
         share.clear();

@@ -86,10 +86,9 @@ PART void forward(Shared& shared, const Layer& layer, const Work& work, const f3
   }
   BARRIER();  // the linear map is done
   const bool has_norm = layer.scale != NONE, is_after = layer.follows_activation;
-  each(m, pairs, [&](i32 i, i32 b) {
+  each(m, pairs, [&](i32 i, i32 b) { return x[i * pairs + b]; }, [&](i32 i, i32 b, f32 pre) {
     const f32 bias = bias_of(layer, values, i);
-    f32& pre = x[i * pairs + b];
-    if (layer.adds_bias) pre += bias;
+    if (layer.adds_bias) x[i * pairs + b] = pre += bias;
     if (!has_norm || is_after) output[i * pairs + b] = activate(layer.activation, pre, bias);
   });
   if (!has_norm) return;
@@ -97,15 +96,20 @@ PART void forward(Shared& shared, const Layer& layer, const Work& work, const f3
   f32* deviations = work.memory + layer.inverse_deviation;
   if (thread() == 0) values[layer.batches] += 1.0f;
   statistics(shared, layer, work, is_after ? output : x, means, deviations);
-  each(m, pairs, [&](i32 i, i32 b) {
-    f32& at = (is_after ? output : x)[i * pairs + b];
+  f32* to = is_after ? output : x;
+  each(m, pairs, [&](i32 i, i32 b) { return to[i * pairs + b]; }, [&](i32 i, i32 b, f32 at) {
     const f32 centered = at - center(means[i]) - static_cast<f32>(rest(means[i]));
     const f32 unit = centered * deviations[i];
     normalized[i * pairs + b] = unit;
-    at = unit * values[layer.scale + i] + values[layer.shift + i];
+    to[i * pairs + b] = at = unit * values[layer.scale + i] + values[layer.shift + i];
     if (!is_after) output[i * pairs + b] = activate(layer.activation, at, bias_of(layer, values, i));
   });
 }
+
+// An entry of a gradient, and of what its slope depends on.
+struct Two {
+  f32 gradient, other;
+};
 
 // Takes a gradient `(m, B)` back through the activation, in place; the bias gets what the activation gives it. A barrier
 // is needed before the gradient is read.
@@ -122,9 +126,9 @@ DEVICE void backward_activation(Shared& shared, const Layer& layer, const Work& 
       work.gradients[layer.bias + i] += static_cast<f32>(layer.activation == SRELU ? sum : -2.0 * sum);
     });
   }
-  each(layer.rows, pairs, [&](i32 i, i32 b) {
-    const i32 at = i * pairs + b;
-    gradient[at] *= slope(layer.activation, x[at], bias_of(layer, work.values, i));
+  const auto both = [&](i32 i, i32 b) { return Two{gradient[i * pairs + b], x[i * pairs + b]}; };
+  each(layer.rows, pairs, both, [&](i32 i, i32 b, Two at) {
+    gradient[i * pairs + b] = at.gradient * slope(layer.activation, at.other, bias_of(layer, work.values, i));
   });
 }
 
@@ -144,11 +148,11 @@ DEVICE void backward_norm(Shared& shared, const Layer& layer, const Work& work, 
     sums[i] = sum;
   });
   // Mean and variance are functions of x too: the gradient loses its mean and its component along x'.
-  each(m, pairs, [&](i32 i, i32 b) {
+  const auto both = [&](i32 i, i32 b) { return Two{gradient[i * pairs + b], normalized[i * pairs + b]}; };
+  each(m, pairs, both, [&](i32 i, i32 b, Two at) {
     const f32 mean = static_cast<f32>(sums[i] / pairs), share = static_cast<f32>(sums[m + i] / pairs);
     const f32 factor = work.values[layer.scale + i] * deviations[i];
-    f32& at = gradient[i * pairs + b];
-    at = factor * (at - mean - normalized[i * pairs + b] * share);
+    gradient[i * pairs + b] = factor * (at.gradient - mean - at.other * share);
   });
 }
 

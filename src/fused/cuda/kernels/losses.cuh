@@ -18,7 +18,7 @@ PART void compare(Shared& shared, const Network& network, i32 m, i32 pairs, cons
   if (network.normalizes) {
     each(pairs, [&](i32 b) {
       f32 qq = 0.0f, tt = 0.0f, qt = 0.0f;
-      LOOP
+      SOME
       for (i32 at = b; at < m * pairs; at += pairs) {
         qq = fmaf(q[at], q[at], qq);
         tt = fmaf(t[at], t[at], tt);
@@ -31,11 +31,22 @@ PART void compare(Shared& shared, const Network& network, i32 m, i32 pairs, cons
       const f32 on_t = factor * inverse_q * inverse_t, on_q = factor * along * inverse_q * inverse_q;
       f32 distance = 0.0f;
       LOOP
-      for (i32 at = b; at < m * pairs; at += pairs) {
-        const f32 off = q[at] * inverse_q - t[at] * inverse_t;
-        distance = fmaf(off, off, distance);
-        const f32 slope = t[at] * on_t - q[at] * on_q;
-        gradient[at] = share == 1.0 ? slope : slope * portion;
+      for (i32 i0 = 0; i0 < m; i0 += AT_ONCE) {
+        f32 x[AT_ONCE], y[AT_ONCE];
+        UNROLL
+        for (i32 n = 0; n < AT_ONCE; n++) {
+          const i32 at = (i0 + n < m ? i0 + n : i0) * pairs + b;
+          x[n] = q[at];
+          y[n] = t[at];
+        }
+        UNROLL
+        for (i32 n = 0; n < AT_ONCE; n++) {
+          if (i0 + n >= m) continue;
+          const f32 off = x[n] * inverse_q - y[n] * inverse_t;
+          distance = fmaf(off, off, distance);
+          const f32 slope = y[n] * on_t - x[n] * on_q;
+          gradient[(i0 + n) * pairs + b] = share == 1.0 ? slope : slope * portion;
+        }
       }
       numbers[b] = network.objective == L2 ? distance : cosine;
     });

@@ -11,15 +11,35 @@ struct Operand {
 DEVICE Operand row_major(const f32* data, i32 columns) { return {data, columns, 1}; }
 DEVICE Operand transposed(const f32* data, i32 columns) { return {data, 1, columns}; }
 
-// Stages entries `(i0 + i, k0 + k)` of an operand as `tile[k][i]`, zeros beyond `m x k_end`. Neighbouring threads read
-// neighbouring numbers.
-DEVICE void stage(f32* tile, Operand a, i32 i0, i32 m, i32 k0, i32 k_end) {
-  LOOP
-  for (i32 at = thread(); at < TILE * TILE; at += THREADS) {
-    const bool along_k = a.column == 1;
-    const i32 i = along_k ? at / TILE : at % TILE, k = along_k ? at % TILE : at / TILE;
-    const bool inside = i0 + i < m && k0 + k < k_end;
-    tile[k * STRIDE + i] = inside ? a.data[static_cast<i64>(i0 + i) * a.row + static_cast<i64>(k0 + k) * a.column] : 0.0f;
+// A thread's entries of a tile.
+constexpr i32 STAGED = TILE * TILE / THREADS;
+
+// Where the n-th entry that a thread stages lies in the tile: neighbouring threads read neighbouring numbers.
+struct Staged {
+  i32 i, k;
+};
+DEVICE Staged staged(const Operand& a, i32 n) {
+  const i32 at = thread() + n * THREADS;
+  return a.column == 1 ? Staged{at / TILE, at % TILE} : Staged{at % TILE, at / TILE};
+}
+
+// Reads a thread's entries `(i0 + i, k0 + k)` of an operand, zeros beyond `m x k_end`. All are on their way before the first
+// is waited for.
+DEVICE void fetch(f32 (&entries)[STAGED], const Operand& a, i32 i0, i32 m, i32 k0, i32 k_end) {
+  UNROLL
+  for (i32 n = 0; n < STAGED; n++) {
+    const Staged at = staged(a, n);
+    const bool inside = i0 + at.i < m && k0 + at.k < k_end;
+    entries[n] = inside ? a.data[static_cast<i64>(i0 + at.i) * a.row + static_cast<i64>(k0 + at.k) * a.column] : 0.0f;
+  }
+}
+
+// Stages what was read as `tile[k][i]`.
+DEVICE void stage(f32* tile, const Operand& a, const f32 (&entries)[STAGED]) {
+  UNROLL
+  for (i32 n = 0; n < STAGED; n++) {
+    const Staged at = staged(a, n);
+    tile[at.k * STRIDE + at.i] = entries[n];
   }
 }
 
@@ -68,8 +88,11 @@ DEVICE Part tile_of_product(Shared& shared, Operand a, Operand b, i32 i0, i32 j0
   LOOP
   for (i32 k0 = 0; k0 < k; k0 += TILE) {
     BARRIER();  // the tiles are free, and the operands are written
-    stage(shared.tiles.a, a, i0, m, k0, k);
-    stage(shared.tiles.b, columns, j0, n, k0, k);
+    f32 entries[2][STAGED];
+    fetch(entries[0], a, i0, m, k0, k);
+    fetch(entries[1], columns, j0, n, k0, k);
+    stage(shared.tiles.a, a, entries[0]);
+    stage(shared.tiles.b, columns, entries[1]);
     BARRIER();  // the tiles are full
     Part part;
     part.clear();

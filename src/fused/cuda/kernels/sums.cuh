@@ -14,7 +14,7 @@ DEVICE void row_sums(Shared& shared, i32 rows, i32 n, F f, Then then) {
     for (i32 at = thread(); at < here * LANES; at += THREADS) {
       const i32 i = at / LANES, lane = at % LANES;
       f32 sum = 0.0f;
-      LOOP
+      SOME
       for (i32 b = lane; b < n; b += LANES) sum += f(first + i, b);
       shared.lanes[i * (LANES + 1) + lane] = sum;
     }

@@ -23,23 +23,33 @@ DEVICE u64 mask_word(const u64 key[2], u64 keep, u64 counter) {
   return bits;
 }
 
+// Entries of a sample that are read before the first is waited for; divides a word's bits.
+constexpr i32 AHEAD = 8;
+
 // Both views of a batch, `(p, B)` each, of samples `x` `(n, p)`. A barrier is needed before they are read.
-DEVICE void mask_views(const Network& network, const Run& run, const Batch& batch, const f32* x, const u32* rows,
-                       f32* first, f32* second) {
+PART void mask_views(const Network& network, const Run& run, const Batch& batch, const f32* x, const u32* rows, f32* first,
+                     f32* second) {
   const i32 p = network.p, pairs = batch.pairs;
   each(pairs, [&](i32 b) {
     const f32* sample = x + static_cast<i64>(rows[batch.first + b]) * p;
     const u64 word = batch.counter + (network.masks == SHARED_MASK ? 0 : static_cast<u64>(b) * network.words);
     u64 bits[2] = {0, 0};
     LOOP
-    for (i32 j = 0; j < p; j++) {
-      if (j % 64 == 0) {
-        bits[0] = mask_word(run.keys[0], run.keep, word + j / 64);
-        bits[1] = network.masks == INDEPENDENT ? mask_word(run.keys[1], run.keep, word + j / 64) : ~bits[0];
+    for (i32 j0 = 0; j0 < p; j0 += AHEAD) {
+      f32 entries[AHEAD];
+      UNROLL
+      for (i32 k = 0; k < AHEAD; k++) entries[k] = j0 + k < p ? sample[j0 + k] * batch.scale : 0.0f;
+      if (j0 % 64 == 0) {
+        bits[0] = mask_word(run.keys[0], run.keep, word + j0 / 64);
+        bits[1] = network.masks == INDEPENDENT ? mask_word(run.keys[1], run.keep, word + j0 / 64) : ~bits[0];
       }
-      const f32 entry = sample[j] * batch.scale;
-      first[j * pairs + b] = bits[0] >> (j % 64) & 1 ? entry : 0.0f;
-      second[j * pairs + b] = bits[1] >> (j % 64) & 1 ? entry : 0.0f;
+      UNROLL
+      for (i32 k = 0; k < AHEAD; k++) {
+        const i32 j = j0 + k;
+        if (j >= p) continue;
+        first[j * pairs + b] = bits[0] >> (j % 64) & 1 ? entries[k] : 0.0f;
+        second[j * pairs + b] = bits[1] >> (j % 64) & 1 ? entries[k] : 0.0f;
+      }
     }
   });
 }
