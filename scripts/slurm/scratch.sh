@@ -2,7 +2,8 @@
 # A Slurm of one node in a scratch folder, for tests: `scratch.sh start DIR`, then `source DIR/env`; `scratch.sh stop DIR`.
 #
 # Needs root and the packages slurm-wlm and munge; touches nothing outside DIR. Munge, the controller and the node's
-# daemon listen on sockets and ports of their own, so a Slurm that is installed already is left alone.
+# daemon listen on sockets and ports of their own, so a Slurm that is installed already is left alone. Where device files
+# can be made, the node has two GPUs, each another /dev/null: Slurm deals them out and sets CUDA_VISIBLE_DEVICES as for real ones.
 set -euo pipefail
 
 what="${1:?start or stop}"
@@ -13,16 +14,22 @@ free_port() {
 }
 
 start() {
-  local host cpus memory
+  local host cpus memory gpus=
   host="$(hostname -s)" cpus="$(nproc)"
   memory="$(awk '/^MemTotal/ { print int($2 / 1024 * 0.9) }' /proc/meminfo)"
-  mkdir -p "$dir"/{state,spool,munge}
+  mkdir -p "$dir"/{state,spool,munge,dev}
   chmod 700 "$dir/munge"
   head -c 1024 /dev/urandom >"$dir/munge/key"
   chmod 400 "$dir/munge/key"
   # --force: the scratch folder need not have the permissions of a system service's.
   munged --force --key-file="$dir/munge/key" --socket="$dir/munge/socket" --pid-file="$dir/munge/pid" \
     --log-file="$dir/munge/log" --seed-file="$dir/munge/seed" 2>"$dir/munge/start"
+
+  # Slurm wants devices, and numbers them by the ends of their names.
+  if mknod "$dir/dev/gpu0" c 1 3 2>/dev/null && mknod "$dir/dev/gpu1" c 1 3 2>/dev/null; then
+    gpus="Gres=gpu:fake:2"
+    printf 'Name=gpu Type=fake File=%s\n' "$dir/dev/gpu[0-1]" >"$dir/gres.conf"
+  fi
 
   cat >"$dir/slurm.conf" <<EOF
 ClusterName=scratch
@@ -50,9 +57,10 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 JobRequeue=1
 MaxArraySize=10001
+GresTypes=gpu
 KillWait=10
 ReturnToService=2
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory $gpus State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 EOF
   printf 'CgroupPlugin=cgroup/v1\n' >"$dir/cgroup.conf"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A sweep through a real Slurm of one node: one task is requeued in the middle, as preemption does it, another gets the
-# signal that comes before the time limit. The results must be those of a sweep without Slurm, byte for byte.
+# signal that comes before the time limit. The results must be those of a sweep without Slurm, byte for byte. Then the same on
+# two GPUs of the tests' fake driver: a task for each, a process for each, and one that breaks.
 #
 # Skipped, with the reason, where Slurm cannot run. SLURM_INSTALL=1 installs Debian's packages first if they are missing.
 set -euo pipefail
@@ -103,3 +104,69 @@ resumed="$(grep -l '"resumed": [1-9]' sweep/tiny/*/summary.json | wc -l)"
 both="$(srun --ntasks=2 --overcommit "$landscape" run tiny.yaml --results none --shard slurm --dry-run | grep -c 'to train')"
 [ "$both" = 8 ] || fail "two processes of a step were dealt $both runs instead of 8"
 echo "test-slurm: passed: $runs runs the same, $resumed of them taken up in the middle"
+
+skip_gpus() {
+  echo "test-slurm: GPUs skipped: $*"
+  exit 0
+}
+[ "$(sinfo --noheader --format=%G)" = gpu:fake:2 ] || skip_gpus "Slurm has no GPUs here, which are device files made by mknod"
+sources="$here/../../tests/fake_cuda"
+compiler="${CXX:-c++}"
+command -v "$compiler" >/dev/null || skip_gpus "there is no C++ compiler for the fake driver"
+fma=()
+if grep --quiet --max-count=1 ' fma ' /proc/cpuinfo; then fma=(-mfma); fi
+mkdir driver
+"$compiler" -std=c++17 -O2 -ffp-contract=off "${fma[@]}" -fPIC -shared -I "$sources" "$sources"/{driver,threads,kernels}.cpp \
+  -o driver/libcuda.so.1 -Wl,-soname,libcuda.so.1 || fail "the fake driver does not compile"
+
+cat >gpus.yaml <<'EOF'
+title: A sweep for GPUs
+paper: none
+claim: Slurm deals them out.
+base:
+  data: { samples: 64, p: 20, d: 5 }
+  model: { m: 9 }
+  train: { epochs: 40, batch_size: 32 }
+arms:
+  NCL: { method: ncl-predictor }
+  CL: { method: cl }
+seeds: 1..2
+EOF
+export FAKE_CUDA_DEVICES=2
+on_gpus=(gpus.yaml --engine fused --cohort 2 --partition test --time 10 --grace 60 --cpus-per-task 1 --no-figures)
+on_gpus+=(--sbatch=--mem=100M --setup "export LD_LIBRARY_PATH=$work/driver" --setup 'echo "GPUs $CUDA_VISIBLE_DEVICES"' --submit)
+same_on_gpus() { # the results in this folder are those without Slurm
+  local run file
+  for run in gpu-alone/gpus/*/; do
+    for file in metrics.csv final.safetensors; do
+      cmp "$run$file" "$1/gpus/$(basename "$run")/$file" || fail "$1: $run$file differs"
+    done
+  done
+}
+LD_LIBRARY_PATH="$work/driver" "$landscape" run gpus.yaml --engine fused --device cuda --cohort 2 --results gpu-alone --progress none
+
+echo "test-slurm: a GPU for each of two tasks"
+"$landscape" slurm "${on_gpus[@]}" --results gpu-tasks --gpus-per-task 1 --shards 2
+wait_for '[ -z "$(squeue --noheader)" ]'
+same_on_gpus gpu-tasks
+dealt="$(grep --no-filename '^GPUs' slurm/gpus/logs/*.log | sort | paste -sd' ')"
+# The second task may begin when the first has ended, and then gets the same one.
+[[ "$dealt" =~ ^"GPUs 0 GPUs "[01]$ ]] || fail "two tasks of one GPU each were dealt '$dealt'"
+
+echo "test-slurm: a process for each of a node's two GPUs"
+"$landscape" slurm "${on_gpus[@]}" --results gpu-node --gpus-per-node 2 --shards 2
+wait_for '[ -z "$(squeue --noheader)" ]'
+same_on_gpus gpu-node
+dealt="$(grep --no-filename '^GPUs' slurm/gpus-2/logs/*.log)"
+[ "$dealt" = "GPUs 0,1" ] || fail "a task of a node's two GPUs was dealt '$dealt'"
+seen="$(srun --ntasks=2 --overcommit --gpus-per-task=1 --gpu-bind=single:1 printenv CUDA_VISIBLE_DEVICES | sort | paste -sd' ')"
+[ "$seen" = "0 1" ] || fail "two processes with a GPU each see '$seen' and not one each"
+
+echo "test-slurm: a GPU that breaks"
+FAKE_CUDA_BREAK=0 "$landscape" slurm "${on_gpus[@]}" --results gpu-broken --gpus-per-task 1 --shards 1
+array="$(squeue --noheader --format='%F' --name=gpus | head -n 1)"
+wait_for "[ \"\$(state ${array}_1)\" = PENDING ] && [ -s slurm/gpus-3/logs/${array}_1.vain ]"
+wait_for "scontrol show job ${array}_1 | grep --quiet \"ExcNodeList=$(hostname -s)\""
+grep --quiet "does not compute any more" slurm/gpus-3/logs/*.log || fail "the log does not say that the GPU broke"
+scancel "$array"
+echo "test-slurm: passed on two GPUs that Slurm deals out"

@@ -228,7 +228,10 @@ srun --cpus-per-task=\"$SLURM_CPUS_PER_TASK\"{step} \\
   {command} \\
   --jobs \"$SLURM_CPUS_PER_TASK\" --shard {shard} || code=$?
 {vain_turns}if [ \"$code\" -eq {interrupted} ]; then
+  trap '' TERM # Going back ends this script, and which nodes a task excludes can be said only once it waits again.
   scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"
+  [ -z \"$exclude\" ] ||
+    scontrol update JobId=\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\" ExcNodeList=\"$exclude\" || true
 fi
 exit \"$code\"
 ",
@@ -304,7 +307,7 @@ fn vain_turns(folder: &Path) -> Result<String> {
         "\
 # Codes {stopped} and {broken}: the task was interrupted, or its GPU failed, before a run was recorded or a checkpoint written. After
 # {VAIN_TURNS} such turns in a row, a line of code and node for each, it does not go back.
-vain={logs}/\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\".vain
+exclude= vain={logs}/\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\".vain
 if [ \"$code\" -ne {stopped} ] && [ \"$code\" -ne {broken} ]; then
   rm -f \"$vain\"
 elif ! echo \"$code $SLURMD_NODENAME\" >> \"$vain\"; then
@@ -313,8 +316,7 @@ elif [ \"$(wc -l < \"$vain\")\" -ge {VAIN_TURNS} ]; then
   echo \"not requeued: nothing was recorded or saved in {VAIN_TURNS} turns in a row (code and node of each: $(paste -sd, \"$vain\"))\" >&2
 else
   if [ \"$code\" -eq {broken} ]; then
-    scontrol update JobId=\"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\" \\
-      ExcNodeList=\"$(sed -n 's/^{broken} //p' \"$vain\" | paste -sd, -)\" || true
+    exclude=\"$(sed -n 's/^{broken} //p' \"$vain\" | paste -sd, -)\"
   fi
   code={interrupted}
 fi

@@ -509,7 +509,7 @@ fn a_task_has_three_turns_in_a_row_that_save_nothing() {
     };
     let turn = |node: &str, ends: i32| turn_of("7", node, ends);
     let again = "requeue 7_3\n";
-    let elsewhere = |nodes: &str| format!("update JobId=7_3 ExcNodeList={nodes}\n{again}");
+    let elsewhere = |nodes: &str| format!("{again}update JobId=7_3 ExcNodeList={nodes}\n");
     assert_eq!(turn("a", 76), (75, elsewhere("a")));
     assert_eq!(turn("b", 75), (75, again.into()));
     assert_eq!(turn("a", 76), (75, elsewhere("a")));
