@@ -62,8 +62,8 @@ pub fn on_blocks<'a>(specs: impl ExactSizeIterator<Item = &'a RunSpec>, multipro
     device + host / cores as f64
 }
 
-/// A multiprocessor's time for a step, relative to a core's: 256 threads wait for their loads most of the time.
-const BLOCK: f64 = 5.0;
+/// A multiprocessor's time for a step, relative to a core's: between batches of loads, 256 threads wait for memory.
+const BLOCK: f64 = 3.0;
 
 /// Seconds in which an epoch's rows are sent, its kernel is started and its losses are read.
 const LAUNCH: f64 = 2e-4;
