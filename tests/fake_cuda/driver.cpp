@@ -43,6 +43,7 @@ thread_local intptr_t context = 0;
 struct Counts {
   size_t launches = 0, copies = 0, used = 0, peak = 0;
   ~Counts() {
+    const std::lock_guard<std::mutex> lock(mutex);  // of whatever thread launched last
     const char* path = std::getenv("FAKE_CUDA_REPORT");
     if (!path || launches + copies == 0) return;
     std::ofstream(path, std::ios::app) << "kernel_launches " << launches << "\nkernel_copies " << copies
