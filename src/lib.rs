@@ -24,6 +24,7 @@
 #![warn(missing_docs)]
 #![warn(clippy::print_stdout)] // `output` is the one writer
 
+mod aligned;
 pub mod authors;
 #[cfg(feature = "torch")]
 pub mod autograd;

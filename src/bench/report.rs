@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::{FLOOR, OURS, protocol::Answer, rate, side::Launch};
 use crate::{
+    aligned,
     logs::tell,
     plots::{Dot, Dots, DotsGrid, Scale},
     record::write_whole,
@@ -128,7 +129,7 @@ impl Report {
                     format!("{:.0}", timing.memory / 1e6),
                 ]);
             }
-            out += &aligned(&lines);
+            out += &aligned::columns(&lines, aligned::first_left);
             let is_peer =
                 |timing: &&&Timing| timing.launch.name.starts_with("jax") || timing.launch.name.starts_with("torch");
             if let Some(best) = at.iter().find(is_peer) {
@@ -192,18 +193,6 @@ impl Report {
             ..DotsGrid::default()
         }
     }
-}
-
-/// Columns aligned: the first to the left, the others to the right.
-pub fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let cell = |(column, text): (usize, &String)| match column {
-        0 => format!("{text:<width$}", width = widths[0]),
-        _ => format!("{text:>width$}", width = widths[column]),
-    };
-    let line = |line: &[String; N]| line.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ");
-    lines.iter().map(|cells| line(cells).trim_end().to_string() + "\n").collect()
 }
 
 #[cfg(test)]

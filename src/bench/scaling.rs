@@ -6,11 +6,12 @@ use anyhow::{Result, anyhow};
 
 use super::{
     Model, OURS, Options, models, own,
-    report::{Timing, aligned},
+    report::Timing,
     side::{Launch, Side, allowed_cpus},
     take_turns,
 };
 use crate::{
+    aligned,
     logs::tell,
     output,
     plots::{Band, Curve, Dash, Figure, LineStyle, Panel, Scale},
@@ -200,7 +201,7 @@ fn table(all: &[Growth]) -> String {
             growth.axis.expected(growth.contrastive()).to_string(),
         ]);
     }
-    aligned(&lines)
+    aligned::columns(&lines, aligned::first_left)
 }
 
 fn write(all: &[Growth], options: &Options) -> Result<()> {

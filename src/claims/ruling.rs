@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::spec::Registered;
+use crate::{
+    aligned::{self, Side},
+    spec::Registered,
+};
 
 /// What a registered test says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +91,27 @@ impl RuledClaim {
     }
 }
 
+impl RegisteredCheck {
+    /// Its curve, what the test says, and by which numbers.
+    fn cells(&self) -> [String; 3] {
+        let number = |value: f64| if value.is_nan() { "-".into() } else { format!("{value:.3}") };
+        let numbers = match self.ruling {
+            Ruling::NotRun => format!("{} seeds recorded", self.seeds),
+            _ => {
+                let p = if self.p.is_nan() {
+                    String::new()
+                } else {
+                    format!(", p {:.1e}, adjusted {:.1e}", self.p, self.adjusted)
+                };
+                let detectable =
+                    self.detectable.map_or(String::new(), |least| format!(", would have found {least:.3}"));
+                format!("{} [{}, {}]{p}{detectable}", number(self.value), number(self.low), number(self.high))
+            }
+        };
+        [self.label.clone(), self.ruling.to_string(), numbers]
+    }
+}
+
 impl Rulings {
     /// The claim of a name.
     pub fn claim(&self, id: &str) -> Option<&RuledClaim> {
@@ -111,25 +135,12 @@ impl Rulings {
 impl fmt::Display for Rulings {
     /// Claim by claim, aligned for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |value: f64| if value.is_nan() { "-".into() } else { format!("{value:.3}") };
-        let width = self.checks().map(|check| check.label.chars().count()).max().unwrap_or(0);
+        let rows: Vec<[String; 3]> = self.checks().map(RegisteredCheck::cells).collect();
+        let lines = aligned::indented(&aligned::columns(&rows, |_| Side::Left), 4);
+        let mut lines = lines.lines();
         for RuledClaim { claim, asks, checks } in &self.claims {
             writeln!(f, "{} ({}): {}\n  {asks}", claim.id, claim.source, claim.says)?;
-            for check in checks {
-                write!(f, "    {:width$}  {:<25}", check.label, check.ruling.to_string())?;
-                if check.ruling == Ruling::NotRun {
-                    writeln!(f, "  {} seeds recorded", check.seeds)?;
-                    continue;
-                }
-                write!(f, "  {} [{}, {}]", number(check.value), number(check.low), number(check.high))?;
-                if !check.p.is_nan() {
-                    write!(f, ", p {:.1e}, adjusted {:.1e}", check.p, check.adjusted)?;
-                }
-                if let Some(detectable) = check.detectable {
-                    write!(f, ", would have found {detectable:.3}")?;
-                }
-                writeln!(f)?;
-            }
+            lines.by_ref().take(checks.len()).try_for_each(|line| writeln!(f, "{line}"))?;
         }
         writeln!(f, "{}", self.tally())?;
         match self.commits.len() {

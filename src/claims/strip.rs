@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Verdict, evaluate};
 use crate::{
+    aligned::{self, Side},
     record::{Archive, ExperimentRecord},
     spec::{Experiment, OpenSettings, Overrides},
 };
@@ -88,11 +89,10 @@ pub fn render_strips(strips: &[Strip]) -> String {
         }
         let (holds, run) = strip.holds();
         let _ = writeln!(out, "  {}: holds for {holds} of {run} values run", strip.setting);
-        let width = strip.values.iter().map(|value| value.value.chars().count()).max().unwrap_or(0);
-        for Value { value, verdict, taken } in &strip.values {
-            let note = if *taken { " (as the file has it)" } else { "" };
-            let _ = writeln!(out, "    {value:width$}  {verdict}{note}");
-        }
+        let note = |taken: bool| if taken { " (as the file has it)" } else { "" };
+        let row = |value: &Value| [value.value.clone(), format!("{}{}", value.verdict, note(value.taken))];
+        let rows: Vec<_> = strip.values.iter().map(row).collect();
+        out += &aligned::indented(&aligned::columns(&rows, |_| Side::Left), 4);
     }
     out
 }

@@ -4,7 +4,12 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{Check, Outcome, Verdict};
-use crate::{metrics::column_name, spec::Moment, statistics::Estimate};
+use crate::{
+    aligned::{self, Side},
+    metrics::column_name,
+    spec::Moment,
+    statistics::Estimate,
+};
 
 /// How outcomes are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,11 +125,7 @@ fn text(outcomes: &[Outcome]) -> String {
                 [check.label.clone(), check.measured(), check.compared(), seeds, check.verdict.to_string()]
             })
             .collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        for row in &rows {
-            let cells = row.iter().enumerate().map(|(at, cell)| format!("{cell:<width$}", width = width(at)));
-            let _ = writeln!(out, "    {}", cells.collect::<Vec<_>>().join("  ").trim_end());
-        }
+        out += &aligned::indented(&aligned::columns(&rows, |_| Side::Left), 4);
     }
     let _ = writeln!(out, "\n{} claims: {}", outcomes.len(), tally(outcomes.iter().map(|outcome| outcome.verdict)));
     out

@@ -5,8 +5,8 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::table::aligned;
 use crate::{
+    aligned,
     certify::{Certificate, check, retrain},
     output::{self, say},
     record::Archive,
@@ -69,7 +69,7 @@ impl Args {
             vec![finding.checked.clone(), verdict.into(), finding.found.clone()]
         };
         let rows: Vec<Vec<String>> = findings.iter().map(row).collect();
-        output::write(format_args!("{}", aligned(&["checked", "holds", "found"], &rows)))?;
+        output::write(format_args!("{}", aligned::table(&["checked", "holds", "found"], &rows)))?;
         match findings.iter().filter(|finding| !finding.holds).count() {
             0 => Ok(()),
             wrong => bail!("{wrong} of {} checks of {} do not hold", findings.len(), file.display()),

@@ -1,7 +1,7 @@
 use anyhow::Result;
 
-use super::table::aligned;
 use crate::{
+    aligned,
     losses::{LossSpec, Sides},
     output,
 };
@@ -14,7 +14,7 @@ impl Args {
     pub fn execute(self) -> Result<()> {
         let rows: Vec<Vec<String>> = LossSpec::all().iter().map(row).collect();
         let header = ["loss", "who learns", "engines", "settings", "what it is"];
-        output::write(format_args!("{}", aligned(&header, &rows)))
+        output::write(format_args!("{}", aligned::table(&header, &rows)))
     }
 }
 

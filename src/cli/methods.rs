@@ -1,7 +1,7 @@
 use anyhow::Result;
 
-use super::table::aligned;
 use crate::{
+    aligned,
     output::{self, say},
     spec::{Method, methods},
 };
@@ -22,6 +22,6 @@ impl Args {
         }
         let row = |m: &Method| [&m.name, &m.equation, &m.mirrors, &m.summary].map(String::clone).to_vec();
         let rows: Vec<Vec<String>> = methods.iter().map(row).collect();
-        output::write(format_args!("{}", aligned(&["method", "paper", "authors' file", "what it is"], &rows)))
+        output::write(format_args!("{}", aligned::table(&["method", "paper", "authors' file", "what it is"], &rows)))
     }
 }

@@ -29,7 +29,6 @@ mod schema;
 mod slice;
 mod slurm;
 mod status;
-mod table;
 mod theory;
 
 use std::process::ExitCode;

@@ -3,9 +3,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::table::aligned;
 use crate::{
-    input_error,
+    aligned, input_error,
     output::{self, say},
     query::{self, Facts},
     record,
@@ -67,7 +66,7 @@ impl Args {
             Format::Table => {
                 let cells = |run: &Facts| columns.iter().map(|column| short(run.cell(column))).collect();
                 let rows: Vec<Vec<String>> = runs.iter().map(cells).collect();
-                output::write(format_args!("{}", aligned(&columns, &rows)))?;
+                output::write(format_args!("{}", aligned::table(&columns, &rows)))?;
                 say!("{} runs", runs.len())
             }
         }

@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::table::aligned;
 use crate::{
+    aligned,
     figures::{Outcome, outcome},
     input_error,
     metrics::{COLUMNS, Finding},
@@ -311,7 +311,7 @@ fn columns() -> Result<()> {
 fn print<const N: usize>(table: &[[String; N]]) -> Result<()> {
     let Some((header, rows)) = table.split_first() else { return Ok(()) };
     let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
-    output::write(format_args!("{}", aligned(header, &rows)))
+    output::write(format_args!("{}", aligned::table(header, &rows)))
 }
 
 fn prune(folder: &Folder, checkpoints: bool, broken: bool, yes: bool) -> Result<()> {

@@ -2,11 +2,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{
-    options::{count, one_of},
-    table::aligned,
-};
+use super::options::{count, one_of};
 use crate::{
+    aligned,
     output::{self, say},
     slices::{self, Curvature, Shape},
 };
@@ -81,5 +79,5 @@ fn print_curvatures(curvatures: &[(String, Curvature)]) -> Result<()> {
             format!("{:.0e}", extremes.residual),
         ]
     };
-    output::write(format_args!("{}", aligned(&header, &curvatures.iter().map(row).collect::<Vec<_>>())))
+    output::write(format_args!("{}", aligned::table(&header, &curvatures.iter().map(row).collect::<Vec<_>>())))
 }

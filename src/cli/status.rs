@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 
-use super::{options::Settings, table::aligned};
+use super::options::Settings;
 use crate::{
-    input_error,
+    aligned, input_error,
     output::{self, say},
     record,
     runner::{RunState, SweepStatus},
@@ -67,7 +67,7 @@ fn print(sweeps: &[SweepStatus]) -> Result<()> {
     }
     let header = ["sweep", "runs", "done", "running", "saved", "failed", "to do", "work"];
     let rows: Vec<Vec<String>> = sweeps.iter().map(row).collect();
-    output::write(format_args!("{}", aligned(&header, &rows)))?;
+    output::write(format_args!("{}", aligned::table(&header, &rows)))?;
     let notes: Vec<String> = sweeps.iter().flat_map(notes).collect();
     notes.iter().take(NAMED).try_for_each(|note| say!("{note}"))?;
     if notes.len() > NAMED {

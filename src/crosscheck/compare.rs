@@ -1,6 +1,7 @@
 use indexmap::IndexMap;
 
 use crate::{
+    aligned,
     metrics::{Cells, Row},
     spec::layout::StateDict,
 };
@@ -186,7 +187,7 @@ pub fn table(comparisons: &[Comparison]) -> String {
         });
         lines.push(cells);
     }
-    super::aligned(&lines)
+    aligned::columns(&lines, aligned::first_left)
 }
 
 fn small(off: f64) -> String {

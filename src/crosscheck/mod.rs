@@ -56,21 +56,3 @@ pub fn replay(spec: &Arc<RunSpec>) -> Result<Replay> {
     })?;
     Ok(Replay { rows, state: engine.state()?.remove(0), epoch_seconds })
 }
-
-/// Cells in columns as wide as their widest, the first aligned left and the others right.
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |i: usize| lines.iter().filter_map(|line| Some(line.get(i)?.chars().count())).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut out = String::new();
-    for line in lines {
-        let pad = |(i, cell): (usize, &String)| match (i, widths[i]) {
-            (0, width) => format!("{cell:width$}"),
-            (_, width) => format!("{cell:>width$}"),
-        };
-        let cells: Vec<String> = line.iter().enumerate().map(pad).collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
-}

@@ -1,3 +1,5 @@
+use crate::aligned;
+
 /// Seconds that an epoch's training takes, epoch by epoch.
 #[derive(Clone, Debug, Default)]
 pub struct Timing {
@@ -21,7 +23,7 @@ pub fn timing_table(timings: &[Timing]) -> String {
         let ratio = quantile(&timing.theirs, 0.5) / quantile(&timing.ours, 0.5);
         lines.push(vec![timing.name.clone(), cell(&timing.theirs), cell(&timing.ours), format!("{ratio:.0}x")]);
     }
-    super::aligned(&lines)
+    aligned::columns(&lines, aligned::first_left)
 }
 
 /// The value below which this share of them lies.

@@ -3,7 +3,12 @@ use std::fmt::Write;
 use anyhow::Result;
 
 use super::Series;
-use crate::{metrics::column_name, plots::summarize, spec::TableSpec};
+use crate::{
+    aligned::{self, Side},
+    metrics::column_name,
+    plots::summarize,
+    spec::TableSpec,
+};
 
 /// Final values over seeds, beside published ones.
 #[derive(Clone, Debug)]
@@ -100,13 +105,7 @@ impl Table {
     /// Aligned text.
     pub fn text(&self) -> String {
         let cells = self.cells();
-        let width = |column: usize| cells.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let mut out = format!("{}\n\n{}", self.title, self.notes());
-        for line in &cells {
-            let padded = line.iter().enumerate().map(|(at, cell)| format!("{cell:<width$}", width = width(at)));
-            let _ = writeln!(out, "{}", padded.collect::<Vec<_>>().join("  ").trim_end());
-        }
-        out
+        format!("{}\n\n{}{}", self.title, self.notes(), aligned::columns(&cells, |_| Side::Left))
     }
 
     /// One line for each row and column, numbers in full.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Verdict;
 use crate::{
+    aligned::{self, Side},
     logs::tell,
     record::{Table, write_whole},
 };
@@ -169,22 +170,17 @@ impl fmt::Display for Report {
     /// An aligned table: the statements, then the observations, the verdicts and the files.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
-        let measured: Vec<String> = self.checks.iter().map(|check| number(check.measured)).collect();
-        let width = |texts: &mut dyn Iterator<Item = &str>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
-        let name = width(&mut self.checks.iter().map(|check| &*check.name));
-        let expected = width(&mut self.checks.iter().map(|check| &*check.expected)).max("expected".len());
-        let value = width(&mut measured.iter().map(String::as_str)).max("measured".len());
-        writeln!(f, "\n  {:name$}  {:>expected$}  {:>value$}  holds", "statement", "expected", "measured")?;
-        for (check, measured) in self.checks.iter().zip(&measured) {
-            let verdict = if check.holds { "yes" } else { "NO" };
-            writeln!(f, "  {:name$}  {:>expected$}  {measured:>value$}  {verdict}", check.name, check.expected)?;
-        }
-        let name = width(&mut self.observations.iter().map(|observation| &*observation.name));
+        let head = ["statement", "expected", "measured", "holds"].map(String::from);
+        let row = |check: &Check| {
+            let holds = if check.holds { "yes" } else { "NO" };
+            [check.name.clone(), check.expected.clone(), number(check.measured), holds.into()]
+        };
+        let rows: Vec<[String; 4]> = std::iter::once(head).chain(self.checks.iter().map(row)).collect();
+        let side = |column: usize| if matches!(column, 1 | 2) { Side::Right } else { Side::Left };
+        write!(f, "\n{}", aligned::indented(&aligned::columns(&rows, side), 2))?;
         if !self.observations.is_empty() {
-            writeln!(f, "\n  observed")?;
-        }
-        for Observation { name: what, value } in &self.observations {
-            writeln!(f, "  {what:name$}  {value}")?;
+            let rows: Vec<[&str; 2]> = self.observations.iter().map(|seen| [&*seen.name, &*seen.value]).collect();
+            write!(f, "\n  observed\n{}", aligned::indented(&aligned::columns(&rows, |_| Side::Left), 2))?;
         }
         if !self.verdicts.is_empty() {
             writeln!(f, "\n  as printed")?;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use contrastive_landscape::{
+    losses::LossSpec,
     runner::{Chosen, memory_needed},
     spec::{RunSpec, methods},
     train,
@@ -30,7 +31,21 @@ const MEMORY: f64 = 1e8;
 const SETTINGS: &[(&str, &[&str])] = &[
     ("random", &["native", "native", "authors", "authors_torch_1_7"]),
     ("dtype", &["float32", "float32", "float64"]),
-    ("data.dictionary", &["orthonormal", "orthonormal", "identity"]),
+    ("data.dictionary", &["orthonormal", "orthonormal", "identity", "gaussian"]),
+    ("data.coherence", &["0", "0.5", "0.9999999999999999", "1e-300", "-0.1"]),
+    ("data.correlation", &["0", "0.5", "-0.9", "0.9999999999999999", "1e-300"]),
+    (
+        "data.strengths",
+        &[
+            "equal",
+            "{kind: geometric, first: 1, last: 0.1}",
+            "{kind: geometric, first: 1e-300, last: 1e300}",
+            "{kind: given, values: [1]}",
+            "{kind: given, values: [0, 1e300]}",
+        ],
+    ),
+    ("data.noise_per_view", &["false", "true"]),
+    ("data.fresh", &["false", "true"]),
     (
         "data.latents",
         &[
@@ -58,10 +73,15 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "{kind: gaussian, sigma: 1e-300}",
             "{kind: gaussian, sigma: 1e30}",
             "{kind: gaussian, sigma: 1e300}",
+            "{kind: heteroskedastic, first: 0.1, last: 1}",
+            "{kind: heteroskedastic, first: 1e-300, last: 1e300}",
         ],
     ),
     ("views.masks", &["independent", "dependent", "shared"]),
     ("views.masking_prob", &["0", "0.5", "1", "1e-300", "0.9999999999999999"]),
+    ("views.second_masking_prob", &["null", "0", "0.9", "1", "1e-300"]),
+    ("views.pattern", &["entries", "contiguous"]),
+    ("views.noise", &["0", "0.1", "1e-300", "1e300"]),
     ("model.activation", &["identity", "relu", "srelu", "sym_relu"]),
     ("model.batch_norm", &["none", "none", "pre_activation", "post_activation", "pre_and_post_activation", "idle"]),
     (
@@ -82,6 +102,9 @@ const SETTINGS: &[(&str, &[&str])] = &[
         "model.init",
         &[
             "random",
+            "{kind: random, scale: 1e-3}",
+            "{kind: random, scale: 1e-300}",
+            "{kind: random, scale: 1e300}",
             "{kind: warm, closeness: 1}",
             "{kind: warm, closeness: 0}",
             "{kind: warm, closeness: -1e300}",
@@ -104,6 +127,42 @@ const SETTINGS: &[(&str, &[&str])] = &[
             "barlow_twins",
             "{kind: barlow_twins, lambda: 1e300, scale: 1e300}",
             "vicreg",
+            "{kind: vicreg, invariance: 1e300, variance: 0, covariance: 1e-300}",
+            "dcl",
+            "{kind: dcl, temperature: 1e-300}",
+            "siglip",
+            "{kind: siglip, scale: 1e300, bias: -1e300}",
+            "spectral",
+            "{kind: spectral, mu: 1e-300}",
+            "{kind: spectral, mu: 1}",
+            "{kind: sigreg, slices: 4}",
+            "{kind: sigreg, slices: 1, weight: 1}",
+            "{kind: sigreg, weight: 0}",
+            "alignment_uniformity",
+            "{kind: alignment_uniformity, alpha: 1e300, t: 1e300, weight: 1e300}",
+        ],
+    ),
+    (
+        "train.optimizer",
+        &[
+            "sgd",
+            "{kind: sgd, momentum: 0.9, nesterov: true, weight_decay: 1e-4}",
+            "{kind: sgd, momentum: 0.9999999999999999, weight_decay: 1e300}",
+            "adam",
+            "{kind: adam, beta1: 0, beta2: 0, epsilon: 1e-300, weight_decay: 1e300}",
+            "adamw",
+            "{kind: adamw, beta1: 0.9999999999999999, beta2: 0.9999999999999999, weight_decay: 0}",
+        ],
+    ),
+    (
+        "train.schedule",
+        &[
+            "constant",
+            "{kind: constant, warmup: 1}",
+            "cosine",
+            "{kind: cosine, warmup: 2, floor: 1}",
+            "{kind: steps, every: 1, factor: 1e-300}",
+            "{kind: steps, every: 18446744073709551615, factor: 0.1, warmup: 1}",
         ],
     ),
     ("train.drop_last", &["false", "true"]),
@@ -119,6 +178,42 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("metrics.detail_every", &["0", "1", "18446744073709551615"]),
     ("metrics.target_spectrum", &["target", "online"]),
 ];
+
+/// Keys whose values are drawn by [`settings`] itself, or mean nothing to training.
+const SIZES: &[&str] = &[
+    "method",
+    "seed",
+    "data.samples",
+    "data.p",
+    "data.d",
+    "views.pairs",
+    "model.m",
+    "model.layers",
+    "model.family",
+    "train.epochs",
+    "train.batch_size",
+];
+
+/// Whatever a run can be told is drawn: a new key, loss, optimiser or schedule needs its values above.
+#[test]
+fn every_setting_is_drawn() {
+    let tree = "method: ncl".parse::<RunSpec>().unwrap().tree();
+    let mut keys: Vec<String> = Vec::new();
+    for (key, value) in tree.as_object().unwrap() {
+        match value.as_object().filter(|block| !block.contains_key("kind")) {
+            Some(block) => keys.extend(block.keys().map(|inner| format!("{key}.{inner}"))),
+            None => keys.push(key.clone()),
+        }
+    }
+    let drawn = |key: &str| SETTINGS.iter().any(|(name, _)| *name == key) || SIZES.contains(&key);
+    let missing: Vec<&String> = keys.iter().filter(|key| !drawn(key)).collect();
+    assert!(keys.len() > 30 && missing.is_empty(), "{missing:?} of {keys:?}");
+    let values = |key: &str| SETTINGS.iter().find(|(name, _)| *name == key).unwrap().1;
+    for loss in LossSpec::all() {
+        let (alone, with_keys) = (loss.kind(), format!("kind: {},", loss.kind()));
+        assert!(values("loss").iter().any(|value| *value == alone || value.contains(&with_keys)), "{alone}");
+    }
+}
 
 /// A method with some of its settings changed, and sizes from one on.
 fn settings() -> impl Strategy<Value = String> {
