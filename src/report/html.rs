@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use pulldown_cmark::{CowStr, Event, Parser, Tag, html::push_html};
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
 
 use super::{
     Report, Variant,
@@ -19,14 +19,15 @@ use crate::{
     claims::{Outcome, RegisteredCheck, Ruling, Rulings, Verdict, tally},
     figures::{distribution_figure, effects_figure, fit_figure, map_figure, settings},
     metrics::column_name,
-    spec::PlannedRun,
+    spec::{Experiment, PlannedRun},
 };
 
 /// Everything on one page.
 pub fn render(report: &Report) -> String {
     let protocols = report.protocols();
     let body = html! {
-        @if let Some(summary) = &report.summary { section.summary { (markdown(summary)) } }
+        (first_picture(report, |name| format!("#{name}")))
+        @if let Some(summary) = &report.summary { section.summary #summary { (markdown(summary)) } }
         (verdicts(report, &protocols))
         @if !report.sweeps.is_empty() {
             h2 #explanations { "What explains the misses" }
@@ -41,7 +42,75 @@ pub fn render(report: &Report) -> String {
         @for figure in &report.figures { (figure_section(figure)) }
         (provenance(report))
     };
-    page("Does the paper reproduce?", html! { (about()) (controls()) }, body)
+    let mut entries = Vec::new();
+    entries.extend(report.summary.as_ref().map(|_| Entry::new("#summary", "In short")));
+    entries.push(Entry::new("#verdicts", "Verdicts"));
+    let titled = |variant: &Variant| {
+        let Experiment { name, title, .. } = &variant.entry.experiment;
+        Entry::new(&format!("#{name}"), title)
+    };
+    if !report.sweeps.is_empty() {
+        entries.push(Entry::new("#explanations", "What explains the misses"));
+        entries.extend(report.explanations().map(|sweep| titled(sweep).within()));
+    }
+    entries.push(Entry::new("#figures", "Figure by figure"));
+    entries.extend(report.figures.iter().map(|figure| titled(&figure.variants[0]).within()));
+    entries.push(Entry::new("#provenance", "Where the numbers come from"));
+    page(TITLE, about(), controls(), contents(&entries), body)
+}
+
+/// The title of the first page.
+const TITLE: &str = "Does the paper reproduce?";
+
+/// A line of the contents.
+struct Entry {
+    address: String,
+    text: String,
+    /// Whether it belongs to the one before that is not.
+    within: bool,
+}
+
+impl Entry {
+    fn new(address: &str, text: &str) -> Self {
+        Self { address: address.into(), text: text.into(), within: false }
+    }
+
+    fn within(self) -> Self {
+        Self { within: true, ..self }
+    }
+}
+
+/// What is on the page and beside it; open beside the text where there is room, closed above it where there is not.
+fn contents(entries: &[Entry]) -> Markup {
+    html! {
+        nav #contents {
+            details {
+                summary { "Contents" }
+                ol {
+                    @for Entry { address, text, within } in entries {
+                        li.within[*within] { a href=(address) { (text) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The curves of the first figure that compares methods, or of the first that has any, for the first screen.
+fn first_picture(report: &Report, address: impl Fn(&str) -> String) -> Markup {
+    let shown = || report.figures.iter().flat_map(|figure| figure.variants.iter().find(|variant| variant.is_run()));
+    let several = |variant: &&Variant| variant.entry.experiment.arms.len() > 1;
+    let chosen = shown().find(several).or_else(|| shown().next());
+    let drawn = chosen.and_then(|variant| Some((variant, chart(&variant.entry)?)));
+    html! {
+        @if let Some((variant, chart)) = drawn {
+            @let experiment = &variant.entry.experiment;
+            section.first {
+                (chart)
+                p.note { a href=(address(&experiment.name)) { (experiment.title) } ": " (experiment.protocol) "." }
+            }
+        }
+    }
 }
 
 /// The first page: what was found, where to read on, every registered claim.
@@ -50,46 +119,57 @@ pub fn render(report: &Report) -> String {
 /// The summary names a claim that is not registered.
 pub fn front(report: &Report, rulings: &Rulings) -> Result<String> {
     let summary = report.summary.as_deref().map(|summary| front::fill(summary, rulings)).transpose()?;
-    let contents = html! {
-        nav.contents {
-            b { "Figure by figure" }
-            ul {
-                @for (name, variants) in shown(report) {
-                    li { a href=(format!("reproduction/{name}.html")) { (variants[0].entry.experiment.title) } }
-                }
-            }
-        }
-    };
     let body = html! {
-        @if let Some(summary) = &summary { section.summary { (markdown(summary)) } }
-        (contents)
+        (first_picture(report, |name| format!("reproduction/{name}.html")))
+        @if let Some(summary) = &summary { section.summary #summary { (markdown(summary)) } }
         h2 #claims { "Every registered claim" }
         (marks::dots(&front::picture(rulings)))
         p { (rulings.tally()) "." }
-        div.scroll { (registered(rulings)) }
-        @for table in front::tables(rulings) {
-            h2 { (table.source) ", cell by cell" }
+        div.scroll tabindex="0" { (registered(rulings)) }
+        @for (place, table) in front::tables(rulings).iter().enumerate() {
+            h2 id=(format!("table-{place}")) { (table.source) ", cell by cell" }
             p.note { "Measured (published; difference)." }
-            div.scroll {
+            div.scroll tabindex="0" {
                 table {
                     thead { tr { th {} @for column in &table.columns { th { (column_name(column)) } } } }
                     tbody {
                         @for (label, cells) in &table.rows {
-                            tr { td { (label) } @for cell in cells { td.nowrap { @if let Some(cell) = cell { (front::cell_text(cell)) } } } }
+                            tr {
+                                td { (label) }
+                                @for (column, cell) in table.columns.iter().zip(cells) {
+                                    td.nowrap data-label=(column_name(column)) { @if let Some(cell) = cell { (front::cell_text(cell)) } }
+                                }
+                            }
                         }
                     }
                 }
             }
         }
-        (markdown(front::METHOD))
+        section #method { (markdown(front::METHOD)) }
         (provenance(report))
     };
-    let theme = html! { div #controls hidden { button #theme type="button" { "dark / light" } } };
-    Ok(page("Does the paper reproduce?", html! { (about()) (theme) }, body))
+    let mut entries = Vec::new();
+    entries.extend(summary.as_ref().map(|_| Entry::new("#summary", "In short")));
+    entries.push(Entry::new("#claims", "Every registered claim"));
+    for (place, table) in front::tables(rulings).iter().enumerate() {
+        entries.push(Entry::new(&format!("#table-{place}"), &format!("{}, cell by cell", table.source)).within());
+    }
+    entries.push(Entry::new("#method", "How it was decided"));
+    entries.push(Entry::new("#provenance", "Where the numbers come from"));
+    let pages = shown(report);
+    if let Some((first, _)) = pages.first() {
+        entries.push(Entry::new(&format!("reproduction/{first}.html"), "Figure by figure"));
+    }
+    for (name, variants) in &pages {
+        entries.push(Entry::new(&format!("reproduction/{name}.html"), &variants[0].entry.experiment.title).within());
+    }
+    Ok(page(TITLE, about(), controls(), contents(&entries), body))
 }
 
 /// A page for every figure and every sweep that has runs, by name.
 pub fn pages(report: &Report) -> Vec<(String, String)> {
+    let title = |(name, variants): (String, Vec<&Variant>)| (name, variants[0].entry.experiment.title.clone());
+    let all: Vec<(String, String)> = shown(report).into_iter().map(title).collect();
     let one = |(name, variants): (String, Vec<&Variant>)| {
         let experiment = &variants[0].entry.experiment;
         let body = html! {
@@ -103,8 +183,10 @@ pub fn pages(report: &Report) -> Vec<(String, String)> {
                 }
             }
         };
-        let back = html! { p { a href="../reproduction.html" { "Does the paper reproduce?" } } (controls()) };
-        let text = page(&experiment.title, back, body);
+        let back = html! { p { a href="../reproduction.html" { (TITLE) } } };
+        let mut entries = vec![Entry::new("../reproduction.html", TITLE)];
+        entries.extend(all.iter().map(|(name, title)| Entry::new(&format!("{name}.html"), title)));
+        let text = page(&experiment.title, back, controls(), contents(&entries), body);
         (name, text)
     };
     shown(report).into_iter().map(one).collect()
@@ -132,9 +214,9 @@ fn registered(rulings: &Rulings) -> Markup {
                     tr id=(ruled.claim.id) {
                         td.nowrap { span class=(format!("badge {}", ruling_class(ruled.ruling()))) { (front::mark(ruled.ruling())) " " (ruled.ruling()) } }
                         td { (ruled.claim.says) }
-                        td { a href=(format!("reproduction/{}.html", stem(&ruled.claim.experiment))) { (ruled.claim.source) } }
-                        td { (ruled.asks) }
-                        td.nowrap { @for check in &ruled.checks { (check_text(check)) br; } }
+                        td data-label="where" { a href=(format!("reproduction/{}.html", stem(&ruled.claim.experiment))) { (ruled.claim.source) } }
+                        td data-label="asked" { (ruled.asks) }
+                        td.nowrap data-label="measured" { @for check in &ruled.checks { (check_text(check)) br; } }
                     }
                 }
             }
@@ -186,8 +268,8 @@ fn provenance(report: &Report) -> Markup {
     }
 }
 
-/// A page that needs nothing else.
-fn page(title: &str, head: Markup, body: Markup) -> String {
+/// A page that needs nothing else: under its head the controls, which stay in sight, then contents beside the body.
+fn page(title: &str, head: Markup, controls: Markup, contents: Markup, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -199,7 +281,11 @@ fn page(title: &str, head: Markup, body: Markup) -> String {
             }
             body {
                 header { h1 { (title) } (head) }
-                main { (body) }
+                (controls)
+                div.page {
+                    (contents)
+                    main { (body) }
+                }
                 script { (PreEscaped(include_str!("script.js"))) }
             }
         }
@@ -232,8 +318,8 @@ fn verdicts(report: &Report, protocols: &[&str]) -> Markup {
         h2 #verdicts { "Verdicts" }
         ul { @for protocol in protocols { li { b { (protocol) } ": " (tally(report.verdicts(protocol).into_iter())) } } }
         p.note { "At a glance, one mark for each claim:" }
-        div.scroll { (glance(report, protocols)) }
-        div.scroll {
+        div.scroll tabindex="0" { (glance(report, protocols)) }
+        div.scroll tabindex="0" {
             table.verdicts {
                 thead { tr { th { "where" } th { "claim" } @for protocol in protocols { th { (protocol) } } } }
                 tbody {
@@ -242,7 +328,7 @@ fn verdicts(report: &Report, protocols: &[&str]) -> Markup {
                             tr {
                                 td { a href=(format!("#{}", figure.name())) { (source) } }
                                 td { (says) }
-                                @for outcome in &outcomes { (verdict_cell(*outcome)) }
+                                @for (protocol, outcome) in protocols.iter().zip(&outcomes) { (verdict_cell(protocol, *outcome)) }
                             }
                         }
                     }
@@ -283,11 +369,11 @@ fn glance(report: &Report, protocols: &[&str]) -> Markup {
     }
 }
 
-fn verdict_cell(outcome: Option<&Outcome>) -> Markup {
+fn verdict_cell(protocol: &str, outcome: Option<&Outcome>) -> Markup {
     html! {
         @match outcome {
-            None => td { "-" },
-            Some(outcome) => td { (badge(outcome.verdict)) " " span.numbers { (outcome.numbers()) } },
+            None => td data-label=(protocol) { "-" },
+            Some(outcome) => td data-label=(protocol) { (badge(outcome.verdict)) " " span.numbers { (outcome.numbers()) } },
         }
     }
 }
@@ -350,7 +436,7 @@ fn sweep_section(variant: &Variant) -> Markup {
 fn checks(outcomes: &[Outcome]) -> Markup {
     html! {
         @if !outcomes.is_empty() {
-            div.scroll {
+            div.scroll tabindex="0" {
                 table.checks {
                     thead { tr { th { "claim" } th { "curve" } th { "measured" } th { "compared with" } th { "seeds" } th { "verdict" } } }
                     tbody {
@@ -360,11 +446,11 @@ fn checks(outcomes: &[Outcome]) -> Markup {
                                     @if place == 0 {
                                         td rowspan=(outcome.checks.len()) { (outcome.claim.says) br; small { (outcome.measured()) } }
                                     }
-                                    td { (check.label) }
-                                    td.nowrap { (check.measured()) }
-                                    td { (check.compared()) }
-                                    td { (check.value.n) }
-                                    td { (badge(check.verdict)) }
+                                    td data-label="curve" { (check.label) }
+                                    td.nowrap data-label="measured" { (check.measured()) }
+                                    td data-label="compared with" { (check.compared()) }
+                                    td data-label="seeds" { (check.value.n) }
+                                    td data-label="verdict" { (badge(check.verdict)) }
                                 }
                             }
                         }
@@ -401,9 +487,57 @@ fn specs(variant: &Variant) -> Markup {
 }
 
 /// An experiment's own words. They are text from a file: no markup of theirs becomes part of the page, and no link runs
-/// anything.
+/// anything. Tables are those of Markdown, each cell with the name of its column for pages too narrow for rows.
 fn markdown(text: &str) -> Markup {
-    let tame = Parser::new(text).map(|event| match event {
+    let events: Vec<Event> = Parser::new_ext(text, Options::ENABLE_TABLES).map(tame).collect();
+    let mut names: Vec<String> = Vec::new();
+    let mut tables = Vec::new();
+    let (mut in_head, mut column) = (false, 0);
+    for event in events {
+        match &event {
+            Event::Start(Tag::Table(_)) => tables.push(Event::Html("<div class=\"scroll\" tabindex=\"0\">".into())),
+            Event::Start(Tag::TableHead) => {
+                in_head = true;
+                names.clear();
+            }
+            Event::End(TagEnd::TableHead) => in_head = false,
+            Event::Start(Tag::TableRow) => column = 0,
+            Event::Start(Tag::TableCell) if in_head => names.push(String::new()),
+            Event::Text(text) | Event::Code(text) if in_head => {
+                names.iter_mut().last().into_iter().for_each(|name| name.push_str(text));
+            }
+            _ => {}
+        }
+        match event {
+            Event::Start(Tag::TableCell) if !in_head => {
+                let name = names.get(column).map_or("", String::as_str);
+                let cell = if column == 0 {
+                    html! { (PreEscaped("<td>")) }
+                } else {
+                    label(name)
+                };
+                tables.push(Event::Html(cell.into_string().into()));
+                column += 1;
+            }
+            Event::End(TagEnd::TableCell) if !in_head => tables.push(Event::Html("</td>".into())),
+            Event::End(TagEnd::Table) => tables.extend([event, Event::Html("</div>\n".into())]),
+            other => tables.push(other),
+        }
+    }
+    let mut out = String::new();
+    push_html(&mut out, tables.into_iter());
+    PreEscaped(out)
+}
+
+/// The beginning of a cell that says its column's name.
+fn label(name: &str) -> Markup {
+    let whole = html! { td data-label=(name) {} }.into_string();
+    PreEscaped(whole.trim_end_matches("</td>").to_string())
+}
+
+/// Markup as text, and links that lead somewhere.
+fn tame(event: Event<'_>) -> Event<'_> {
+    match event {
         Event::Html(markup) | Event::InlineHtml(markup) => Event::Text(markup),
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
             Event::Start(Tag::Link { link_type, dest_url: harmless(dest_url), title, id })
@@ -412,10 +546,7 @@ fn markdown(text: &str) -> Markup {
             Event::Start(Tag::Image { link_type, dest_url: harmless(dest_url), title, id })
         }
         other => other,
-    });
-    let mut out = String::new();
-    push_html(&mut out, tame);
-    PreEscaped(out)
+    }
 }
 
 /// Where a link may lead: to the web, to another place of the page, to a file beside it.
@@ -438,6 +569,9 @@ mod tests {
         let shown = |text: &str| markdown(text).into_string();
         assert_eq!(shown("*so* `it` is"), "<p><em>so</em> <code>it</code> is</p>\n");
         assert!(shown("[a](https://arxiv.org/abs/1) [b](#fig2) [c](plots/a.png)").contains("href=\"plots/a.png\""));
+        let table = shown("| a | <b>c</b> |\n| --- | --- |\n| *x* | <i>y</i> |\n");
+        assert!(table.contains("<div class=\"scroll\"") && table.contains("<td><em>x</em></td>"), "{table}");
+        assert!(table.contains("data-label=\"&lt;b&gt;c&lt;/b&gt;\">&lt;i&gt;y&lt;/i&gt;</td>"), "{table}");
         let hostile = "<script>alert(1)</script>\n\nx <img src=x onerror=alert(1)> [y](javascript:alert(1)) \
                        [z](<java\tscript:alert(1)>) ![i](data:text/html,x) <JAVASCRIPT:alert(1)> [w]( vbscript:x)";
         let page = shown(hostile);

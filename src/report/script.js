@@ -4,6 +4,8 @@
   const root = document.documentElement;
   const controls = document.getElementById("controls");
   controls.hidden = false;
+  const contents = document.querySelector("#contents details");
+  contents.open = matchMedia("(min-width: 1100px)").matches;
 
   let measure = "min_cosine";
   for (const input of controls.querySelectorAll("input[name=measure]")) {

@@ -40,6 +40,15 @@ const box = svg.getBoundingClientRect();
 svg.dispatchEvent(new PointerEvent("pointermove", { clientX: box.right - 2, clientY: box.top + 5 }));
 seen.push(`hover:${document.querySelector(".legend output").textContent}`);
 seen.push(`wide:${document.documentElement.scrollWidth > innerWidth}`);
+// Contents with somewhere to go, a picture on the first screen, nothing that must be scrolled sideways.
+const links = [...document.querySelectorAll("#contents a")];
+seen.push(`contents:${links.length > 2 && links.every((a) => document.getElementById(a.hash.slice(1)))}`);
+const first = document.querySelector(".first svg").getBoundingClientRect();
+seen.push(`picture:${first.width > 200 && first.bottom < innerHeight}`);
+const clipped = [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth + 1);
+seen.push(`clipped:${clipped.length}`);
+scrollTo(0, document.documentElement.scrollHeight);
+seen.push(`sticky:${document.getElementById("controls").getBoundingClientRect().top}`);
 document.title = "SEEN " + seen.join(" ");
 </script>"##;
 
@@ -54,6 +63,7 @@ fn browse(chromium: &str, page: &Path, width: u32) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(chromium)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"])
+        .args(["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .arg(format!("--window-size={width},900"))
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("file://{}", page.display()))
@@ -85,12 +95,16 @@ fn the_page_works_in_a_browser() {
         let (title, messages) = browse(&chromium, &page, width);
         assert!(!messages.contains("CONSOLE"), "the console says: {messages}");
         for seen in [
-            "start:min=1,max=0,seeds=0,bands=8",
-            "max:min=0,max=1,seeds=0,bands=8",
-            "seeds:min=1,max=0,seeds=6,bands=0",
+            "start:min=2,max=0,seeds=0,bands=16",
+            "max:min=0,max=2,seeds=0,bands=16",
+            "seeds:min=2,max=0,seeds=12,bands=0",
             "theme:true",
             " at 6",
             "wide:false",
+            "contents:true",
+            "picture:true",
+            "clipped:0",
+            "sticky:0",
         ] {
             assert!(title.contains(seen), "{seen} at {width} pixels: {title}");
         }
