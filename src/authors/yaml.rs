@@ -204,15 +204,22 @@ fn merge(value: Node) -> Result<Vec<(String, usize, Node)>, String> {
     }
 }
 
-/// The name of one of YAML's own tags; none without a tag.
+/// The tags that `safe_load` knows, without their prefix; `merge` is one of keys.
+const KNOWN: [&str; 13] =
+    ["null", "bool", "int", "float", "binary", "timestamp", "omap", "pairs", "set", "str", "seq", "map", "merge"];
+
+/// The name of one of YAML's own tags; none without a tag, or with one that says nothing.
 fn own(tag: Option<&Tag>) -> Result<Option<&str>, String> {
     let Some(tag) = tag else { return Ok(None) };
-    match (tag.handle.as_str(), tag.suffix.as_str()) {
-        (OWN, name) => Ok(Some(name)),
-        ("", name) if name.starts_with(OWN) => Ok(Some(&name[OWN.len()..])),
-        // Not to be resolved: text stays text.
-        ("", "!") | ("!", "") => Ok(Some("str")),
-        (handle, suffix) => Err(format!("the authors' loader knows no tag `{handle}{suffix}`")),
+    let name = match (tag.handle.as_str(), tag.suffix.as_str()) {
+        ("", "!") | ("!", "") => return Ok(None),
+        (OWN, name) => Some(name),
+        ("", name) => name.strip_prefix(OWN),
+        _ => None,
+    };
+    match name.filter(|name| KNOWN.contains(name)) {
+        Some(name) => Ok(Some(name)),
+        None => Err(format!("the authors' loader knows no tag `{}{}`", tag.handle.replace(OWN, "!!"), tag.suffix)),
     }
 }
 
@@ -223,6 +230,7 @@ fn mismatch(tag: &str, is: &str) -> String {
 fn scalar(text: String, style: TScalarStyle, tag: Option<&Tag>) -> Result<Node, String> {
     let wrong = |tag: &str| format!("`{text}` is no value of the tag `!!{tag}`");
     match own(tag)? {
+        None if style == TScalarStyle::Plain && text == "=" => Err("the authors' loader has no value for `=`".into()),
         None if style == TScalarStyle::Plain => Ok(plain(&text)),
         None | Some("str") => Ok(Node::Scalar(text.into())),
         Some("null") => Ok(Node::Scalar(Value::Null)),
@@ -439,7 +447,7 @@ mod tests {
     #[test]
     fn anchors_merges_and_tags() {
         let number = |value: i64| Node::Scalar(value.into());
-        let text = "a: &x 1\nb: *x\nc: &x [*x, 2]\nd: *x\n";
+        let text = "a: &x 1\nb: *x\nc: &y [*x, 2]\nd: *y\n";
         let list = || Node::List(vec![number(1), number(2)]);
         let expected = [("a", number(1)), ("b", number(1)), ("c", list()), ("d", list())];
         assert_eq!(loaded(text), expected.map(|(key, value)| (key.to_string(), value)));
@@ -452,7 +460,7 @@ mod tests {
             ("!!int '3'", number(3)),
             ("!!float 3", Node::Scalar(json!(3.0))),
             ("!!str 3", Node::Scalar("3".into())),
-            ("! 3", Node::Scalar("3".into())),
+            ("! 3", number(3)),
             ("!!bool on", Node::Scalar(true.into())),
             ("!!null x", Node::Scalar(Value::Null)),
             ("!!set {a, b}", Node::Foreign("a set")),
@@ -474,6 +482,7 @@ mod tests {
             ("a: !foo 1", "knows no tag `!foo`"),
             ("a: !!int x", "no value of the tag `!!int`"),
             ("a: !!int [1]", "does not fit a list"),
+            ("a: =", "no value"),
             ("<<: 3", "to be merged"),
             ("a: [", ""),
             ("? [a]\n: 1", "a key is a name"),
