@@ -115,6 +115,8 @@ pub struct Ours {
     pub force: bool,
     /// The draws of the scripts under a given PyTorch; under 1.9 and newer if not given.
     pub torch: Option<TorchDraws>,
+    /// Where to draw the runs' curves, if anywhere.
+    pub plots: Option<PathBuf>,
 }
 
 /// What the scripts draw under a version of PyTorch: its number, as in `torch.__version__`, decides.
@@ -196,6 +198,7 @@ pub const OURS: [Flag; 9] = [
     flag("torch", "VERSION", "draw as the scripts do under this PyTorch: 1.7, 1.8, or 1.9 and newer [newer]"),
     switch("dry-run", "list the runs and estimate their work, without training any"),
     switch("force", "train again what is recorded"),
+    flag("plots", "DIR", "draw the curves of all these runs into this folder, too"),
 ];
 
 /// A flag and its value, as given.
@@ -367,6 +370,7 @@ impl CommandLine {
             "torch" => self.ours.torch = Some(given.parsed()?),
             "dry-run" => self.ours.dry_run = true,
             "force" => self.ours.force = true,
+            "plots" => self.ours.plots = Some(given.value.clone().into()),
             other => unreachable!("the table lists --{other}, and nothing takes it"),
         }
         Ok(())

@@ -273,6 +273,17 @@ fn fitted(given: &StateDict, spec: &RunSpec, line: &CommandLine) -> Result<State
 }
 
 impl Plan {
+    /// What tells the curve of a run from the others of this plan, by the parts of their files' names: `c1.25, mask0.5`.
+    /// Experiments of one setting share it.
+    pub fn curve(&self, run: &PlannedRun) -> String {
+        let parts = |run: &PlannedRun| run.id.split('_').map(String::from).collect::<Vec<_>>();
+        let all: Vec<Vec<String>> = self.runs.iter().map(parts).collect();
+        let differs = |at: usize| all.iter().any(|other| other.get(at) != all[0].get(at));
+        let own = parts(run).into_iter().enumerate();
+        let told = own.filter(|(at, part)| differs(*at) && !part.starts_with("experiment")).map(|(_, part)| part);
+        told.collect::<Vec<_>>().join(", ")
+    }
+
     /// The runs still to be trained: all but those whose folder already holds the same settings from the same start.
     /// (Any call with the same folder and levels overwrites the authors' files, and ours too unless nothing would
     /// change.) A record that cannot be read is trained again.

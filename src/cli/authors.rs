@@ -1,10 +1,15 @@
-use std::{num::NonZero, path::PathBuf};
+use std::{
+    num::NonZero,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
 use crate::{
     authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
-    export, input_error,
+    export,
+    figures::Drawing,
+    input_error,
     logs::tell,
     output::{self, say},
     record,
@@ -102,7 +107,20 @@ fn train(script: Script, line: &CommandLine) -> Result<()> {
     if !todo.is_empty() {
         super::run::train(&todo, &options, kept.len()).with_context(|| format!("in {}", line.log_dir.display()))?;
     }
-    write_val_dicts(&plan, &todo)
+    write_val_dicts(&plan, &todo)?;
+    match &line.ours.plots {
+        Some(folder) => draw(&plan, script, line, folder),
+        None => Ok(()),
+    }
+}
+
+/// Draws the curves of all runs of the plan, named after `--logDir`.
+fn draw(plan: &authors::Plan, script: Script, line: &CommandLine, folder: &Path) -> Result<()> {
+    let drawing = Drawing { results: plan.results.clone(), plots: folder.to_path_buf(), ..Drawing::default() };
+    let name = line.log_dir.file_name().unwrap_or_default().to_string_lossy();
+    let title = format!("{} --model {}", script.name(), line.model);
+    let files = drawing.draw_runs(&name, &title, &plan.runs, |run| plan.curve(run))?;
+    files.iter().try_for_each(|path| say!("{}", path.display()))
 }
 
 /// Writes what their scripts pickle beside each record: of the runs just trained, and where it is missing.

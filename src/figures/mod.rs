@@ -22,12 +22,13 @@ pub use weights::weights;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use indexmap::IndexMap;
 
 use crate::{
     metrics::{Chance, chance},
     plots::{Band, DotsGrid, FileFormat, HeatmapGrid, LineStyle},
     record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
-    spec::{Experiment, PanelSpec, PlannedRun, RunSpec},
+    spec::{Experiment, Ink, PanelSpec, PlannedRun, RunSpec},
 };
 
 /// How and where an experiment is drawn.
@@ -195,6 +196,34 @@ impl Drawing {
         };
         let watermark = self.watermark(sides.first().map(|first| &first.experiment), &all);
         self.draw_curves(name, &names.join(" and "), &panels, &all, &series, watermark.as_deref())
+    }
+
+    /// Draws the curves of recorded runs that no experiment's file plans, as `name`: `curve` says which one a run belongs
+    /// to. Colours and dashes are as in an experiment with one arm for each method.
+    pub fn draw_runs(
+        &self,
+        name: &str,
+        title: &str,
+        runs: &[PlannedRun],
+        curve: impl Fn(&PlannedRun) -> String,
+    ) -> Result<Vec<PathBuf>> {
+        let mut series: IndexMap<String, (Ink, Vec<Metrics>)> = IndexMap::new();
+        for run in runs {
+            let (_, metrics) = read_metrics(&run_folder(&self.results, run))?;
+            let of = series.entry(curve(run)).or_insert_with(|| (hue(&run.spec), vec![]));
+            of.1.push(metrics.complete(&run.spec));
+        }
+        let count = series.len();
+        let styled = |(place, (label, (ink, runs))): (usize, (String, (Ink, Vec<Metrics>)))| {
+            let style = LineStyle::dashed(ink as usize, place).shaded(place, count);
+            Series { legend: label.clone(), label, style, runs }
+        };
+        let series: Vec<Series> = series.into_iter().enumerate().map(styled).collect();
+        let panels = match &self.axes.panels[..] {
+            [] => &["min_cosine", "loss"].map(PanelSpec::one)[..],
+            panels => panels,
+        };
+        self.draw_curves(name, title, panels, runs, &series, None)
     }
 
     /// The main panels as `name`, and all max-cosines with the loss as `name-all`.

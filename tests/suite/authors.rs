@@ -203,6 +203,19 @@ fn what_their_scripts_pickle_lies_beside_the_record() {
     landscape(folder.path()).args(["results", "verify", "x", "--results", "."]).assert().success();
 }
 
+/// Curves of all levels in one picture, and the runs in the list of results.
+#[test]
+fn their_runs_are_drawn_and_listed() {
+    let folder = folder();
+    let flags =
+        ["authors", "main.py", "--cfg", "a.yaml", "--logDir", "results/x", "--batch_size", "32", "--plots", "plots"];
+    let drawn = landscape(folder.path()).args(flags).assert().success();
+    drawn.stdout(predicate::str::contains("plots/x.png").and(predicate::str::contains("plots/x-all.png")));
+    assert!(fs::metadata(folder.path().join("plots/x.png")).unwrap().len() > 10_000);
+    let listed = landscape(folder.path()).args(["results", "list", "x"]).assert().success();
+    listed.stdout(predicate::str::contains("6 recorded").and(predicate::str::contains("training_val_dict_c1.25_")));
+}
+
 /// Runs side by side are the runs one by one.
 #[test]
 fn cohorts_are_as_asked_for() {
