@@ -116,7 +116,8 @@ fn text(outcomes: &[Outcome]) -> String {
             experiment = &outcome.experiment;
             let _ = writeln!(out, "{}{experiment} ({})", if out.is_empty() { "" } else { "\n" }, outcome.protocol);
         }
-        let _ = writeln!(out, "  {}: {} [{}]", outcome.source, outcome.claim.says, outcome.verdict);
+        let source = if outcome.source.is_empty() { String::new() } else { format!("{}: ", outcome.source) };
+        let _ = writeln!(out, "  {source}{} [{}]", outcome.claim.says, outcome.verdict);
         let rows: Vec<[String; 5]> = outcome
             .checks
             .iter()

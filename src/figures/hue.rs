@@ -18,6 +18,24 @@ const LOSSES: [(&str, Ink); 9] = [
     ("vicreg", Ink::Grey),
 ];
 
+/// The colours that a second arm of a method takes, those that are no method's or seldom one's first.
+const SPARE: [Ink; 14] = [
+    Ink::Black,
+    Ink::Teal,
+    Ink::Wine,
+    Ink::Olive,
+    Ink::Indigo,
+    Ink::Brown,
+    Ink::Purple,
+    Ink::Grey,
+    Ink::Sky,
+    Ink::Orange,
+    Ink::Pink,
+    Ink::Green,
+    Ink::Vermilion,
+    Ink::Blue,
+];
+
 /// The colour of a method: of its family and head where two views attract each other, of its loss where samples also
 /// repel. A loss that the table lacks is black.
 pub fn hue(spec: &RunSpec) -> Ink {
@@ -49,7 +67,7 @@ pub fn arm_hues(experiment: &Experiment, curves: &[PlannedRun]) -> Vec<Ink> {
     }
     for arm in 0..arms {
         if hues[arm].is_none() {
-            let left = Ink::ALL.into_iter().find(|ink| !hues.contains(&Some(*ink)));
+            let left = SPARE.into_iter().find(|ink| !hues.contains(&Some(*ink)));
             hues[arm] = left.or_else(|| Some(method(arm)));
         }
     }
@@ -86,7 +104,7 @@ mod tests {
         assert_eq!(hues("A: {method: ncl}, B: {method: cl}"), [Ink::Blue, Ink::Vermilion]);
         assert_eq!(hues("B: {method: cl}, A: {method: ncl}"), [Ink::Vermilion, Ink::Blue]);
         let all = "A: {method: cl}, B: {method: cl, train: {lr: 1}}, C: {method: ncl}, D: {method: simsiam}";
-        assert_eq!(hues(all), [Ink::Vermilion, Ink::Green, Ink::Blue, Ink::Pink]);
+        assert_eq!(hues(all), [Ink::Vermilion, Ink::Black, Ink::Blue, Ink::Pink]);
         let asked = "A: {method: cl}, B: {method: ncl}}, look: {A: {color: blue}";
         assert_eq!(hues(asked)[0], Ink::Blue);
         assert_ne!(hues(asked)[1], Ink::Blue);

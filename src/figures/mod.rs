@@ -195,7 +195,11 @@ impl Drawing {
             (panels, _) => panels.to_vec(),
         };
         let watermark = self.watermark(sides.first().map(|first| &first.experiment), &all);
-        self.draw_curves(name, &names.join(" and "), &panels, &all, &series, watermark.as_deref())
+        let title = match (&names[..], sides.first()) {
+            ([_], Some(first)) => first.experiment.title.clone(),
+            (names, _) => names.join(" and "),
+        };
+        self.draw_curves(name, &title, &panels, &all, &series, watermark.as_deref())
     }
 
     /// Draws the curves of recorded runs that no experiment's file plans, as `name`: `curve` says which one a run belongs
@@ -226,7 +230,7 @@ impl Drawing {
         self.draw_curves(name, title, panels, runs, &series, None)
     }
 
-    /// The main panels as `name`, and all max-cosines with the loss as `name-all`.
+    /// The main panels as `name`, and all max-cosines with the loss as `name-all` unless panels or a size are asked for.
     fn draw_curves(
         &self,
         name: &str,
@@ -239,7 +243,9 @@ impl Drawing {
         self.create_folder()?;
         let all = ["max_cosine", "median_cosine", "min_cosine", "loss_mean"].map(PanelSpec::one);
         let mut files = Vec::new();
-        for (suffix, panels) in [("", panels), ("-all", &all)] {
+        let pictures = [("", panels), ("-all", &all[..])];
+        let asked = !self.axes.panels.is_empty() || self.axes.size.is_some();
+        for (suffix, panels) in pictures.into_iter().take(if asked { 1 } else { 2 }) {
             let path = self.picture(&format!("{name}{suffix}"));
             let subtitle = self.with_changes(&settings(runs));
             let (chance, watermark) = (chance_of(runs), watermark.map(String::from));

@@ -120,8 +120,8 @@ impl LineStyle {
 
     /// The same in the shade for this place among so many, from light to dark; unshaded where there is one alone.
     pub fn shaded(self, place: usize, of: usize) -> Self {
-        const LIGHTEST: f64 = -25.0;
-        const DARKEST: f64 = 50.0;
+        const LIGHTEST: f64 = -28.0;
+        const DARKEST: f64 = 36.0;
         let shade = match of {
             0 | 1 => 0.0,
             _ => LIGHTEST + (DARKEST - LIGHTEST) * (place.min(of - 1) as f64 / (of - 1) as f64),

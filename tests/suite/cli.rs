@@ -249,7 +249,7 @@ fn a_wrong_file_does_not_stop_the_others() {
     fs::write(workbench.path("other.yaml"), other).unwrap();
     let files = ["tiny.yaml", "wrong.yaml", "missing.yaml", "worse.yaml", "other.yaml"];
     let last = || {
-        contains("error: 3 of 5 experiment files left out, being wrong:\n  wrong.yaml:6: unknown key `sampels`")
+        contains("error: 3 of 5 experiment files left out, being wrong:\n  wrong.yaml:6: data: unknown key `sampels`")
             .and(contains("\n  cannot read the experiment file missing.yaml").and(contains("\n  worse.yaml")))
     };
     let with = |command: &str| workbench.landscape(&[&[command][..], &files].concat());
