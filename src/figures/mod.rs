@@ -223,10 +223,8 @@ impl Drawing {
             Series { legend: label.clone(), label, style, runs }
         };
         let series: Vec<Series> = series.into_iter().enumerate().map(styled).collect();
-        let panels = match &self.axes.panels[..] {
-            [] => &["min_cosine", "loss"].map(PanelSpec::one)[..],
-            panels => panels,
-        };
+        let usual = ["min_cosine", "loss"].map(PanelSpec::one);
+        let panels = if self.axes.panels.is_empty() { &usual[..] } else { &self.axes.panels };
         self.draw_curves(name, title, panels, runs, &series, None)
     }
 
