@@ -62,15 +62,15 @@ fn cohort(settings: &str) -> Vec<Arc<RunSpec>> {
 }
 
 /// Every setting that is compared.
-fn compared() -> Vec<String> {
+pub fn compared() -> Vec<String> {
     let methods = methods().iter().map(|method| format!("{{method: {}}}", method.name));
     methods.chain(MORE.map(String::from)).collect()
 }
 
 /// Losses of every step and final parameters of each run.
-struct Trained {
-    losses: Vec<Vec<f64>>,
-    states: Vec<StateDict>,
+pub struct Trained {
+    pub losses: Vec<Vec<f64>>,
+    pub states: Vec<StateDict>,
 }
 
 fn train(specs: &[Arc<RunSpec>], make: impl Fn(&Cohort) -> Box<dyn Engine>, permuted: usize) -> Trained {
@@ -87,7 +87,7 @@ fn train(specs: &[Arc<RunSpec>], make: impl Fn(&Cohort) -> Box<dyn Engine>, perm
 }
 
 /// The same batch with its pairs in another order: every loss is a mean over them.
-fn permute(mut batch: Batch, by: usize) -> Batch {
+pub fn permute(mut batch: Batch, by: usize) -> Batch {
     if by == 0 {
         return batch;
     }
@@ -108,7 +108,7 @@ fn permute(mut batch: Batch, by: usize) -> Batch {
 }
 
 /// How far apart two trainings are: the losses, and the parameters in units of the largest of their tensor.
-fn apart(a: &Trained, b: &Trained) -> f64 {
+pub fn apart(a: &Trained, b: &Trained) -> f64 {
     let losses = a.losses.iter().flatten().zip(b.losses.iter().flatten());
     let losses = losses.map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, largest);
     let states = a.states.iter().zip(&b.states).flat_map(|(a, b)| {
@@ -121,7 +121,7 @@ fn apart(a: &Trained, b: &Trained) -> f64 {
 }
 
 /// Not a number is larger than all.
-fn largest(a: f64, b: f64) -> f64 {
+pub fn largest(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }
 
@@ -166,15 +166,15 @@ fn kernels_give_the_numbers_of_the_cpu() {
 }
 
 /// A test of this binary, run again in a process that finds the fake driver alone.
-fn again(test: &str, variables: &[(&str, &str)]) -> Option<fake_cuda::Report> {
+pub fn again(test: &str, variables: &[(&str, &str)]) -> Option<fake_cuda::Report> {
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", &format!("cuda_kernels::{test}"), "--nocapture"]);
+    command.args(["--exact", test, "--nocapture"]);
     Some(fake_cuda::run_with_driver(command, fake_cuda::driver()?, variables))
 }
 
 #[test]
 fn on_a_fake_gpu_kernels_give_the_numbers_of_the_cpu() {
-    let Some(report) = again("kernels_give_the_numbers_of_the_cpu", &[]) else { return };
+    let Some(report) = again("cuda_kernels::kernels_give_the_numbers_of_the_cpu", &[]) else { return };
     let stdout = String::from_utf8_lossy(&report.output.stdout);
     println!("{stdout}");
     assert!(report.output.status.success() && !stdout.contains("skipped"), "{stdout}{}", report.stderr);

@@ -13,13 +13,15 @@ use std::{
 use contrastive_landscape::{
     Device,
     autograd::AutogradEngine,
-    engine::Engine,
+    engine::{Batch, Engine, MaskBits, Member},
     runner::cuda_status,
     spec::{RunSpec, layout::StateDict, methods, resolve},
     train::Cohort,
 };
+use ndarray::{ArrayD, Axis};
 
 use crate::{
+    cuda_kernels::{Trained, apart, largest, permute},
     fake_cuda::{self, Report},
     workbench::{Workbench, differing},
 };
@@ -38,18 +40,84 @@ fn cohort(method: &str, dtype: &str) -> Vec<Arc<RunSpec>> {
     (1..=3).map(run).collect()
 }
 
-/// Losses of every step and final parameters of each run.
-fn trained(specs: &[Arc<RunSpec>], device: Device) -> (Vec<Vec<f64>>, Vec<StateDict>) {
+/// In which order the CPU takes what has none: a loss is a mean over pairs, and a network knows neither its neurons' numbers
+/// nor those of a sample's entries.
+#[derive(Clone, Copy)]
+enum Order {
+    AsDrawn,
+    /// The pairs of each batch in another order, of several.
+    Pairs(usize),
+    /// Neurons and entries the other way round.
+    Reversed,
+}
+
+impl Order {
+    fn of_member(self, member: &Member) -> Member {
+        let mut member = member.clone();
+        if let Self::Reversed = self {
+            let mut x = (*member.x).clone();
+            x.invert_axis(Axis(1));
+            (member.x, member.state) = (Arc::new(x.as_standard_layout().into_owned()), reversed(&member.state));
+        }
+        member
+    }
+
+    fn of_batch(self, mut batch: Batch, p: usize) -> Batch {
+        match self {
+            Self::AsDrawn => {}
+            Self::Pairs(by) => return permute(batch, by),
+            Self::Reversed => {
+                for run in &mut batch.runs {
+                    let words = run.masks.words();
+                    let bit = |words: &[u64], j: usize| words[j / 64] >> (j % 64) & 1;
+                    let reversed = |pair: &[u64]| {
+                        let mut turned = vec![0; pair.len()];
+                        (0..p).for_each(|j| turned[j / 64] |= bit(pair, p - 1 - j) << (j % 64));
+                        turned
+                    };
+                    let of_view = |words: &Vec<u64>| words.chunks(p.div_ceil(64)).flat_map(reversed).collect();
+                    run.masks = MaskBits::Drawn([of_view(&words[0]), of_view(&words[1])]);
+                }
+            }
+        }
+        batch
+    }
+}
+
+/// Parameters with all that is numbered the other way round.
+fn reversed(state: &StateDict) -> StateDict {
+    let turn = |(name, value): (&String, &ArrayD<f64>)| {
+        let mut value = value.clone();
+        (0..value.ndim()).for_each(|axis| value.invert_axis(Axis(axis)));
+        (name.clone(), value.as_standard_layout().into_owned())
+    };
+    state.iter().map(turn).collect()
+}
+
+fn trained(specs: &[Arc<RunSpec>], device: Device, order: Order) -> Trained {
     let mut cohort = Cohort::draw(specs).unwrap();
-    let mut engine = AutogradEngine::new(cohort.members(), device).unwrap();
-    let batches = specs[0].batches().len();
+    let members: Vec<Member> = cohort.members().iter().map(|member| order.of_member(member)).collect();
+    let mut engine = AutogradEngine::new(&members, device).unwrap();
+    let (batches, p) = (specs[0].batches().len(), specs[0].data.p);
     let mut losses = Vec::new();
     for epoch in 0..specs[0].train.epochs {
         cohort.begin_epoch(epoch);
-        losses.extend(engine.steps(&mut (0..batches).map(|k| cohort.batch(k))).unwrap());
+        losses.extend(engine.steps(&mut (0..batches).map(|k| order.of_batch(cohort.batch(k), p))).unwrap());
     }
-    (losses, engine.state().unwrap())
+    let states = engine.state().unwrap();
+    let states = if let Order::Reversed = order { states.iter().map(reversed).collect() } else { states };
+    Trained { losses, states }
 }
+
+/// A GPU takes its sums in an order of its own and rounds the last digit of a product or an exponential as it pleases. What
+/// orders do to such digits is measured on the CPU, for every method, and bounds the difference: four times the largest of four
+/// orders, since another order is another draw from the same spread.
+const ORDERS: f64 = 4.0;
+
+/// Both precisions, a few of their units for where no order has an effect, and what no method's bound may exceed. Measured on
+/// a CPU with AVX-512: after 15 steps, orders have moved a method's losses and parameters (relative to the largest of their
+/// tensor) by 2e-16 to 4e-15 in double and 1e-7 to 3e-6 in single precision, those of `simplified-simclr` by 2.4e-14 and 1.6e-5.
+const PRECISIONS: [(&str, f64, f64); 2] = [("float64", 1e-14, 1e-12), ("float32", 1e-6, 1e-4)];
 
 #[test]
 fn a_gpu_gives_the_numbers_of_the_cpu() {
@@ -57,27 +125,26 @@ fn a_gpu_gives_the_numbers_of_the_cpu() {
         println!("skipped: {reason}");
         return;
     }
-    // Sums are taken in a different order, so the last digits differ, and the steps carry that on.
-    for (dtype, bound) in [("float64", 1e-10), ("float32", 1e-4)] {
+    let (mut off, mut worst) = (Vec::new(), [0.0; 2]);
+    for (k, (dtype, floor, most)) in PRECISIONS.into_iter().enumerate() {
         for method in methods() {
             let specs = cohort(&method.name, dtype);
-            let (gpu, cpu) = (trained(&specs, Device::Cuda(0)), trained(&specs, Device::Cpu));
-            for (ours, loss) in gpu.0.iter().flatten().zip(cpu.0.iter().flatten()) {
-                assert!(
-                    (ours - loss).abs() <= bound * loss.abs().max(1.0),
-                    "{} {dtype}: {ours} for {loss}",
-                    method.name
-                );
-            }
-            for (ours, state) in gpu.1.iter().zip(&cpu.1) {
-                for (name, value) in state {
-                    let off = (&ours[name] - value).iter().fold(0.0, |off: f64, v| off.max(v.abs()));
-                    let scale = value.iter().fold(1e-2, |scale: f64, v| scale.max(v.abs()));
-                    assert!(off <= bound * scale, "{} {dtype}: {name} is off by {off:e}", method.name);
-                }
+            let cpu = trained(&specs, Device::Cpu, Order::AsDrawn);
+            let orders = [Order::Pairs(1), Order::Pairs(2), Order::Pairs(3), Order::Reversed];
+            let spread =
+                orders.map(|order| apart(&trained(&specs, Device::Cpu, order), &cpu)).into_iter().fold(0.0, largest);
+            let found = apart(&trained(&specs, Device::Cuda(0), Order::AsDrawn), &cpu);
+            let bound = ORDERS * spread + floor;
+            let line = format!("{} {dtype}: off by {found:.1e}, at most {bound:.1e}", method.name);
+            println!("{line} ({spread:.1e} by orders)");
+            worst[k] = largest(worst[k], spread);
+            if found > bound || found.is_nan() || bound > most {
+                off.push(line);
             }
         }
     }
+    println!("orders move the CPU's numbers by {:.1e} and {:.1e} at most", worst[0], worst[1]);
+    assert!(off.is_empty(), "{off:#?}");
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod reference;
 #[macro_use]
 mod workbench;
 
+use contrastive_landscape::spec; // as the crate's own literal networks name it
+
 mod adoption;
 mod alpha_cl;
 mod architecture;
@@ -28,6 +30,7 @@ mod fuzz_training;
 mod gpu_check;
 mod inputs;
 mod interrupt;
+mod kernel_truth;
 mod kill;
 mod library;
 mod losses;
