@@ -1,6 +1,6 @@
 use std::{
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
     thread::available_parallelism,
 };
@@ -59,6 +59,12 @@ pub struct Args {
 
 impl Args {
     pub fn execute(self) -> Result<()> {
+        if let Some(path) = &self.output {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            if !folder.is_dir() {
+                return Err(input_error!("--output {}: there is no folder {}", path.display(), folder.display()));
+            }
+        }
         let points = ceilings::points(&self.specs()?);
         let specs = || points.iter().flat_map(|point| &point.specs);
         specs().try_for_each(ceilings::check).map_err(|fault| input_error!("{fault}"))?;

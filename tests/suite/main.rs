@@ -14,6 +14,7 @@ use contrastive_landscape::spec; // as the crate's own literal networks name it
 mod adoption;
 mod alpha_cl;
 mod architecture;
+mod ceilings;
 mod certify;
 mod claims;
 mod cli;
