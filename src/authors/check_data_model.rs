@@ -21,7 +21,7 @@ const fn flag(name: &'static str, value: &'static str, help: &'static str) -> Fl
 }
 
 /// The script's flags.
-pub const THEIRS: [Flag; 11] = [
+pub const THEIRS: &[Flag] = &[
     flag("cfg", "FILE", "configuration file; read, and of no effect (required)"),
     flag("logDir", "DIR", "folder of result.png (required)"),
     flag("nn", "N", "samples [100]"),
@@ -36,7 +36,7 @@ pub const THEIRS: [Flag; 11] = [
 ];
 
 /// Our flags beside them.
-pub const OURS: [Flag; 2] = [
+pub const OURS: &[Flag] = &[
     flag("seed", "SEED", "seed of NumPy's generator, which the script leaves to chance [1]"),
     flag("update", "RULE", "neural (Algorithm 2 of Arora et al. 2015) or olshausen-field [neural]"),
 ];
@@ -107,7 +107,7 @@ impl Settings {
             update: Update::Neural,
         };
         let (mut p, mut d, mut m, mut cfg) = (20, 20, 20, None);
-        for given in split(arguments, &THEIRS, &OURS)? {
+        for given in split(arguments, THEIRS, OURS)? {
             match given.name {
                 "cfg" => cfg = Some(PathBuf::from(&given.value)),
                 "logDir" => settings.log_dir = given.value.clone().into(),

@@ -160,7 +160,7 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
 }
 
 /// The authors' flags.
-pub const THEIRS: [Flag; 24] = [
+pub const THEIRS: &[Flag] = &[
     flag("cfg", "FILE", "configuration file (required)"),
     flag("logDir", "DIR", "folder of results (required: the scripts stop without it)"),
     flag("model", "NAME", "network and loss [simplified]"),
@@ -188,7 +188,7 @@ pub const THEIRS: [Flag; 24] = [
 ];
 
 /// Our flags beside theirs.
-pub const OURS: [Flag; 9] = [
+pub const OURS: &[Flag] = &[
     flag("seeds", "SEEDS", "7, 1..5 or 1,4,9 instead of 1 to num_exp"),
     flag("device", "DEVICE", "cpu, cuda, cuda:N or auto [cpu]"),
     flag("jobs", "N", "runs trained at the same time [the number of cores]"),
@@ -321,7 +321,7 @@ impl CommandLine {
             flags: Flags::default(),
             ours: Ours::default(),
         };
-        for given in split(arguments, &THEIRS, &OURS)? {
+        for given in split(arguments, THEIRS, OURS)? {
             line.take(&given)?;
         }
         if line.cfg.as_os_str().is_empty() {
@@ -388,7 +388,7 @@ mod tests {
 
     #[test]
     fn every_flag_is_taken() {
-        for flag in THEIRS.iter().chain(&OURS) {
+        for flag in THEIRS.iter().chain(OURS) {
             let value = match flag.value {
                 None => "",
                 Some("BOOL") => " t",

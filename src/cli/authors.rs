@@ -55,7 +55,7 @@ impl Args {
         let wants_help = arguments.iter().any(|argument| argument == "--help" || argument == "-h");
         if name.rsplit('/').next() == Some("check_data_model.py") {
             if wants_help {
-                return print_help("check_data_model.py", &[], &authors::CHECK_FLAGS, &authors::CHECK_OURS);
+                return print_help("check_data_model.py", &[], authors::CHECK_FLAGS, authors::CHECK_OURS);
             }
             let checked = check_data_model(arguments)?;
             if let Some(step) = checked.theirs_stops_at {
@@ -67,7 +67,7 @@ impl Args {
         }
         let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names())))?;
         if wants_help {
-            return print_help(script.name(), script.models(), &flags::THEIRS, &flags::OURS);
+            return print_help(script.name(), script.models(), flags::THEIRS, flags::OURS);
         }
         train(script, &CommandLine::parse(script, arguments)?)
     }

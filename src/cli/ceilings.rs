@@ -9,11 +9,9 @@ use anyhow::{Context, Result};
 use rayon::ThreadPoolBuilder;
 use serde_yaml::Value;
 
-use super::{
-    options::{count, one_of},
-    table::aligned,
-};
+use super::options::{count, one_of};
 use crate::{
+    aligned,
     ceilings::{self, Found, Method},
     input_error,
     logs::tell,
@@ -84,7 +82,7 @@ impl Args {
             write_whole(path, &ceilings::csv(&points, &found)?)?;
         }
         let (header, rows) = ceilings::medians(&points, &found);
-        output::write(format_args!("{}", aligned(&header, &rows)))
+        output::write(format_args!("{}", aligned::table(&header, &rows)))
     }
 
     /// The settings whose data are looked at, with their seeds.

@@ -131,7 +131,7 @@ impl Live {
         line.cfg = found.unwrap_or(in_repository);
         let plan = plan(script, &line)?;
         let mut theirs = vec![script.name().to_string()];
-        for given in flags::split(&arguments, &flags::THEIRS, &flags::OURS)? {
+        for given in flags::split(&arguments, flags::THEIRS, flags::OURS)? {
             if given.name == "cfg" {
                 theirs.push(format!("--cfg={}", line.cfg.display()));
             } else if let Some(flag) = flags::THEIRS.iter().find(|flag| flag.name == given.name) {
