@@ -401,9 +401,17 @@ impl Experiment {
 
     /// Refuses what would turn out to be empty once everything is trained.
     fn check_measured(&self, runs: &[PlannedRun], lines: &Lines) -> Result<()> {
-        for (key, column) in self.columns() {
-            if !runs.iter().any(|run| run.spec.measures(column)) {
-                let message = format!("{key}: no run of this experiment has values in the column `{column}`");
+        let listed = self.columns().into_iter().map(|(key, column)| (key, vec![column]));
+        let panels = self
+            .panels
+            .iter()
+            .enumerate()
+            .map(|(place, panel)| (format!("panels[{place}]"), panel.columns.iter().map(String::as_str).collect()));
+        // A panel may have columns that some methods lack, as long as one is measured.
+        for (key, columns) in listed.chain(panels) {
+            if !columns.iter().any(|column| runs.iter().any(|run| run.spec.measures(column))) {
+                let columns = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(" or ");
+                let message = format!("{key}: no run of this experiment has values in the column {columns}");
                 return Err(lines.fault(Fault::new(&key, message), &[""]));
             }
         }

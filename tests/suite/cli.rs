@@ -263,7 +263,7 @@ fn a_wrong_file_does_not_stop_the_others() {
         .code(2)
         .stderr(contains("wrong.yaml:6").and(contains("missing.yaml")));
     // A run that fails counts for more than a file; both are told.
-    let failing = TINY.replace("m: 9", "m: 400000");
+    let failing = TINY.replace("m: 9", "m: 260000");
     fs::write(workbench.path("failing.yaml"), failing).unwrap();
     let failed = contains("experiment files left out").and(contains("4 of 4 runs failed"));
     workbench.landscape(&["run", "failing.yaml", "wrong.yaml"]).code(1).stderr(failed);

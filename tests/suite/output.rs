@@ -17,7 +17,7 @@ claims: [{ says: It rises., above: 0 }]
 );
 
 /// Command lines that write to standard output, of every subcommand but those of [`ELSEWHERE`]. They need the tiny
-/// experiment's records, of which `RUN` is one, and what [`bench`] puts beside them.
+/// experiment's records, of which `RUN` is one, and what [`prepared`] puts beside them.
 const LINES: &[&str] = &[
     "--version",
     "authors main.py --help",
@@ -36,6 +36,7 @@ const LINES: &[&str] = &[
     "losses",
     "schema",
     "doctor",
+    "ceilings tiny.yaml --methods pca --seeds 1",
     "claims tiny.yaml",
     "claims tiny.yaml --format json",
     "certify --registered registered.yaml --out certificate.json",
@@ -105,7 +106,7 @@ fn run(command: &mut Command, stdout: impl Into<Stdio>) -> Output {
     command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
 }
 
-fn bench() -> (Workbench, Vec<Vec<String>>) {
+fn prepared() -> (Workbench, Vec<Vec<String>>) {
     let workbench = Workbench::new(TINY);
     workbench.landscape(&["run", "tiny.yaml"]).success();
     let registered = "seeds: 1..2\nmargin: 0.05\nclaims:\n  - { id: rises, source: here, says: It rises., experiment: tiny.yaml, \
@@ -126,7 +127,7 @@ fn bench() -> (Workbench, Vec<Vec<String>>) {
 
 #[test]
 fn a_reader_that_has_gone_away_is_no_failure() {
-    let (workbench, commands) = bench();
+    let (workbench, commands) = prepared();
     for arguments in commands {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -145,7 +146,7 @@ fn a_reader_that_has_gone_away_is_no_failure() {
 
 #[test]
 fn a_full_disk_is_a_failure() {
-    let (workbench, commands) = bench();
+    let (workbench, commands) = prepared();
     for arguments in commands {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let full = File::options().write(true).open("/dev/full").unwrap();
