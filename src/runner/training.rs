@@ -66,7 +66,7 @@ impl<'a> InHand<'a> {
 }
 
 impl Sweep<'_> {
-    /// Trains claimed runs side by side, those that lag behind separately.
+    /// Trains leased runs side by side, those that lag behind separately.
     pub fn train<'a>(&self, engine: Chosen, runs: Vec<Held<'a>>, done: &mut Done<'a>) {
         let mut saved = Vec::with_capacity(runs.len());
         for held in runs {

@@ -139,7 +139,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     assert!(failure.run.contains("_seed3_") && format!("{:#}", failure.error).contains("panicked: seed 3"));
     assert!(runs.iter().filter(|run| run.spec.seed != 3).all(|run| summary(results.path(), run).resumed == 1));
     let [unfinished] = record::unfinished(results.path(), "tiny").unwrap().try_into().unwrap();
-    assert!(unfinished.failure.unwrap().error.contains("seed 3") && !unfinished.claimed);
+    assert!(unfinished.failure.unwrap().error.contains("seed 3") && !unfinished.leased);
     assert_eq!(unfinished.progress.unwrap().epoch, 3);
     // The next start resumes it, and the note goes.
     let outcome = run(&runs, &options(results.path())).unwrap();
