@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::{cohorts::Group, engine::Chosen, interrupt::Interrupt};
+use super::{cohorts::Group, engine::EngineKind, interrupt::Interrupt};
 use crate::{
     record::{self, Checkpoint, FailureNote, Lease, Leases, Workspace},
     spec::PlannedRun,
@@ -41,7 +41,7 @@ pub struct Held<'a> {
 /// What a worker gets from the queue.
 #[derive(Debug)]
 pub struct Work<'a> {
-    pub engine: Chosen,
+    pub engine: EngineKind,
     pub runs: Vec<Held<'a>>,
     /// Nothing else is trained at the same time.
     pub alone: bool,

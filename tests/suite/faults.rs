@@ -18,7 +18,7 @@ use contrastive_landscape::{
     autograd::AutogradEngine,
     engine::{Batch, Engine, Member, Views},
     record::{self, Summary, Workspace, read_run},
-    runner::{Chosen, DeviceChoice, EngineChoice, Interrupted, Options, run, run_with},
+    runner::{DeviceChoice, EngineChoice, EngineKind, Interrupted, Options, run, run_with},
     spec::{PlannedRun, Turn, layout::StateDict, resolve, run_id},
 };
 use ndarray::{Array2, ArrayD};
@@ -107,7 +107,7 @@ fn a_cohort_that_is_too_large_for_the_memory_is_halved() {
     let results = tempfile::tempdir().unwrap();
     let runs = plan(1..=8);
     let built = AtomicUsize::new(0);
-    let build = |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
+    let build = |_: EngineKind, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         built.fetch_add(1, Ordering::SeqCst);
         let inner = AutogradEngine::new(members, device)?;
         let too_many = members.len() > 3;
@@ -126,7 +126,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     let results = tempfile::tempdir().unwrap();
     let runs = plan(1..=8);
     let steps = Arc::new(AtomicUsize::new(0));
-    let build = |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
+    let build = |_: EngineKind, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         let inner = AutogradEngine::new(members, device)?;
         let (cursed, steps) = (members.iter().any(|member| member.spec.seed == 3), Arc::clone(&steps));
         // In the fourth epoch, so that there are checkpoints to resume from.
@@ -151,7 +151,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
 fn interrupted_in_the_first_epoch(runs: &[PlannedRun], results: &Path) -> Interrupted {
     let options = options(results);
     let asked = options.interrupt.clone();
-    let build = move |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
+    let build = move |_: EngineKind, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         let (inner, asked) = (AutogradEngine::new(members, device)?, asked.clone());
         Ok(Box::new(Faulty { inner, before_step: Box::new(move || asked.ask()) }))
     };
