@@ -214,6 +214,11 @@ impl fmt::Display for PlannedRun {
 }
 
 impl PlannedRun {
+    /// A run that stands alone, on no grid: the first point of the first arm, from the drawn parameters.
+    pub fn alone(experiment: impl Into<String>, id: String, label: impl Into<String>, spec: Arc<RunSpec>) -> Self {
+        Self { experiment: experiment.into(), id, label: label.into(), arm: 0, point: 0, spec, start: None }
+    }
+
     /// The same run with another seed.
     pub fn with_seed(&self, seed: u64) -> Self {
         let spec = RunSpec { seed, ..(*self.spec).clone() };

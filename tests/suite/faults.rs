@@ -81,8 +81,7 @@ fn plan(seeds: std::ops::RangeInclusive<u64>) -> Vec<PlannedRun> {
              train: {{epochs: 6, batch_size: 16}}}}"
         );
         let spec = Arc::new(resolve(&[&serde_yaml::from_str(&text).unwrap()]).unwrap());
-        let (experiment, id, label) = ("tiny".into(), run_id("NCL", &spec), "NCL".into());
-        PlannedRun { experiment, id, label, arm: 0, point: 0, spec, start: None }
+        PlannedRun::alone("tiny", run_id("NCL", &spec), "NCL", spec)
     };
     seeds.map(run).collect()
 }
