@@ -33,7 +33,6 @@ pub mod ceilings;
 pub mod certify;
 pub mod claims;
 pub mod cli;
-pub mod cluster;
 #[cfg(feature = "torch")]
 pub mod crosscheck;
 pub mod data;
@@ -61,6 +60,7 @@ pub mod report;
 pub mod runner;
 #[cfg(feature = "torch")]
 pub mod slices;
+pub mod slurm;
 pub mod spec;
 pub mod statistics;
 pub mod theory;

@@ -8,7 +8,7 @@ use crate::{
     fused::FusedEngine,
     losses::Loss,
     metrics::Row,
-    runner::{self, Chosen, EngineChoice},
+    runner::{self, EngineChoice, EngineKind},
     spec::{RunSpec, layout::StateDict},
     train::{self, Cohort},
 };
@@ -53,7 +53,7 @@ pub fn train_with_loss(spec: &RunSpec, loss: Arc<dyn Loss>) -> Result<Trained> {
     let (needed, sides) = (spec.model.family.sides(), loss.sides());
     ensure!(needed == sides, "this model.family trains a loss of {needed:?}; yours has {sides:?}");
     let fused = loss.kernel().is_some() && FusedEngine::supports_network(spec);
-    let engine = if fused { Chosen::Fused } else { Chosen::Autograd };
+    let engine = if fused { EngineKind::Fused } else { EngineKind::Autograd };
     trained(spec, |members| runner::build_with_loss(engine, members, loss, Device::Cpu))
 }
 

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::{
     Config,
-    flags::{Flag, split},
+    argparse::{Flag, flag, split},
 };
 use crate::{
     data::{Dataset, RunStreams},
@@ -15,10 +15,6 @@ use crate::{
     plots::{Curve, Figure, Panel},
     spec::{DataSpec, Dictionary, Latents, Noise, Random, Strengths},
 };
-
-const fn flag(name: &'static str, value: &'static str, help: &'static str) -> Flag {
-    Flag { name, value: Some(value), help }
-}
 
 /// The script's flags.
 pub const THEIRS: &[Flag] = &[

@@ -68,15 +68,9 @@ pub fn plan_of(script: Script, line: &CommandLine, mut config: Config) -> Result
             spec.random = line.ours.torch.map_or(spec.random, |draws| draws.0);
             let id = stem(line, &levels, seed);
             let start = start.as_ref().map(|given| fitted(given, &spec, line)).transpose()?;
-            let run = PlannedRun {
-                experiment: experiment.clone(),
-                id: id.clone(),
-                label: group(script, line, &config, &levels),
-                arm: 0,
-                point: 0,
-                spec: Arc::new(spec),
-                start: start.map(Arc::new),
-            };
+            let label = group(script, line, &config, &levels);
+            let drawn = PlannedRun::alone(&experiment, id.clone(), label, Arc::new(spec));
+            let run = PlannedRun { start: start.map(Arc::new), ..drawn };
             // Levels spelt alike share a file, and the later one wins.
             runs.insert(id, run);
         }

@@ -6,7 +6,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    authors::{self, CommandLine, Script, check_data_model, equivalent_lines, flags, install_shim},
+    authors::{
+        self, CommandLine, Script, argparse::Flag, check_data_model, command_line, equivalent_lines, install_shim,
+    },
     export,
     figures::Drawing,
     input_error,
@@ -67,7 +69,7 @@ impl Args {
         }
         let script = Script::of(name).ok_or_else(|| input_error!("{}", unknown("script", name, &names())))?;
         if wants_help {
-            return print_help(script.name(), script.models(), flags::THEIRS, flags::OURS);
+            return print_help(script.name(), script.models(), command_line::THEIRS, command_line::OURS);
         }
         train(script, &CommandLine::parse(script, arguments)?)
     }
@@ -153,7 +155,7 @@ fn dry_run(plan: &authors::Plan, todo: &[PlannedRun]) -> Result<()> {
     say!("{} runs, {recorded} recorded, an estimated {left} of work left for one CPU core", plan.runs.len())
 }
 
-fn print_help(script: &str, models: &[&str], theirs: &[flags::Flag], ours: &[flags::Flag]) -> Result<()> {
+fn print_help(script: &str, models: &[&str], theirs: &[Flag], ours: &[Flag]) -> Result<()> {
     say!("Usage: landscape authors {script} --cfg FILE --logDir DIR [FLAGS]\n")?;
     if !models.is_empty() {
         say!("Models: {}\n", models.join(", "))?;

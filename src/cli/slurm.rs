@@ -11,11 +11,11 @@ use super::{
     plot::Look,
 };
 use crate::{
-    cluster::{self, Gpus, Job, Program, Submitted, TimeLimit},
     input_error,
     logs::tell,
     output::say,
     runner,
+    slurm::{self, Gpus, Job, Program, Submitted, TimeLimit},
     spec::PlannedRun,
 };
 
@@ -123,7 +123,7 @@ impl Args {
         let mut scripts = std::iter::once(&files.array).chain(&files.figures);
         scripts.try_for_each(|path| say!("{}", path.display()))?;
         if submit {
-            let Submitted { array, figures } = cluster::submit(&files)?;
+            let Submitted { array, figures } = slurm::submit(&files)?;
             tell(format_args!(
                 "submitted as job {array}{}",
                 figures.map(|job| format!(", figures as {job}")).unwrap_or_default()

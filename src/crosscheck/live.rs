@@ -12,7 +12,12 @@ use serde::Deserialize;
 
 use super::{Comparison, Theirs, Timing, compare, replay};
 use crate::{
-    authors::{CommandLine, Plan, Script, flags, flags::TorchDraws, plan},
+    authors::{
+        CommandLine, Plan, Script,
+        argparse::split,
+        command_line::{OURS, THEIRS, TorchDraws},
+        plan,
+    },
     input_error, record,
     spec::layout::StateDict,
 };
@@ -131,10 +136,10 @@ impl Live {
         line.cfg = found.unwrap_or(in_repository);
         let plan = plan(script, &line)?;
         let mut theirs = vec![script.name().to_string()];
-        for given in flags::split(&arguments, flags::THEIRS, flags::OURS)? {
+        for given in split(&arguments, THEIRS, OURS)? {
             if given.name == "cfg" {
                 theirs.push(format!("--cfg={}", line.cfg.display()));
-            } else if let Some(flag) = flags::THEIRS.iter().find(|flag| flag.name == given.name) {
+            } else if let Some(flag) = THEIRS.iter().find(|flag| flag.name == given.name) {
                 theirs.push(match flag.value {
                     Some(_) => format!("--{}={}", flag.name, given.value),
                     None => format!("--{}", flag.name),

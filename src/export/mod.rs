@@ -24,7 +24,7 @@ use crate::{
     input_error,
     metrics::max_cosine,
     record::{self, RunRecord},
-    runner::{self, Chosen},
+    runner::{self, EngineKind},
     spec::{Dtype, Moment, Turn, layout::StateDict},
     train::Cohort,
 };
@@ -97,7 +97,7 @@ fn can_be_drawn(record: &RunRecord) -> Result<()> {
     // An epoch's views twice in double precision, while they are put together, and once as bytes.
     let pairs = (spec.samples_per_epoch() * spec.views.pairs) as f64;
     let views = 5.0 * 8.0 * pairs * spec.data.p as f64;
-    runner::ensure_memory("the data of such a run", runner::memory_needed(spec, Chosen::Fused) + views)
+    runner::ensure_memory("the data of such a run", runner::memory_needed(spec, EngineKind::Fused) + views)
 }
 
 /// Fails unless the dictionary and the weights give the cosines that the run recorded: at its end, and at its start where

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Claims, Provenance, Summary, Workspace,
+    Leases, Provenance, Summary, Workspace,
     durable::{sync_files, sync_folder},
     experiments, faults, is_recorded, read_settings, recorded, remove, run_folder,
 };
@@ -69,7 +69,7 @@ fn same(folder: &Path, run: &PlannedRun, wanted: impl Fn(&Provenance) -> bool) -
 fn take_over(results: &Path, run: &PlannedRun, folder: &Path, summary: Summary) -> Result<bool> {
     let workspace = Workspace::of(results, &run.experiment);
     workspace.create()?;
-    let Some(_claim) = Claims::open(&workspace)?.claim(&run.id)? else { return Ok(false) };
+    let Some(_lease) = Leases::open(&workspace)?.take(&run.id)? else { return Ok(false) };
     if is_recorded(results, run) {
         return Ok(false);
     }

@@ -241,8 +241,7 @@ mod tests {
 
     fn run(settings: &str) -> PlannedRun {
         let spec = Arc::new(spec::resolve(&[&serde_yaml::from_str(settings).unwrap()]).unwrap());
-        let (experiment, id, label) = ("fig1".into(), "ncl_seed1".into(), String::new());
-        PlannedRun { experiment, id, label, arm: 0, point: 0, spec, start: None }
+        PlannedRun::alone("fig1", "ncl_seed1".into(), "", spec)
     }
 
     fn checkpoint(run: &PlannedRun) -> Checkpoint {

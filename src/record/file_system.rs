@@ -37,7 +37,7 @@ impl FileSystem {
         find(&fs::read("/proc/self/mountinfo").ok()?, &folder.canonicalize().ok()?)
     }
 
-    /// How far locks of `fcntl` reach, which claims are.
+    /// How far locks of `fcntl` reach, which leases are.
     pub fn reach(&self) -> Reach {
         let has = |option: &str| self.options.split(',').any(|given| given == option);
         match self.kind.as_str() {

@@ -11,9 +11,8 @@ use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
 use super::{
-    Claim, Claims, Entry, FailureNote, Progress, Summary, Workspace,
-    claim::{is_locked, open_lock},
-    faults,
+    Entry, FailureNote, Lease, Leases, Progress, Summary, Workspace, faults,
+    lease::{is_locked, open_lock},
 };
 
 /// Names of the experiments that have a folder here.
@@ -51,11 +50,11 @@ pub struct Unfinished {
     /// Why it failed, if it did.
     pub failure: Option<FailureNote>,
     /// Whether a process is training it.
-    pub claimed: bool,
+    pub leased: bool,
 }
 
 /// The runs of an experiment that have left a checkpoint, a failure or a half-written file, by name. (A run that has
-/// not reached its first checkpoint has only its [claim](super::is_claimed).)
+/// not reached its first checkpoint has only its [lease](super::is_leased).)
 pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
     let workspace = Workspace::of(results, experiment);
     let lock = open_lock(&workspace);
@@ -66,7 +65,7 @@ pub fn unfinished(results: &Path, experiment: &str) -> Result<Vec<Unfinished>> {
             run: run.into(),
             progress: None,
             failure: None,
-            claimed: lock.as_ref().is_some_and(|lock| is_locked(lock, run)),
+            leased: lock.as_ref().is_some_and(|lock| is_locked(lock, run)),
         });
         match entry {
             Entry::Checkpoint(_) => {
@@ -87,11 +86,11 @@ pub enum State {
     Recorded(Box<Summary>),
     /// Recorded, but its summary cannot be read.
     Broken,
-    /// Claimed by a process that lives; how far it was when last saved.
+    /// Held by a living process; how far it was when last saved.
     Running(Option<Progress>),
-    /// Claimed by nobody, and to be resumed where it was last saved.
+    /// Held by nobody, and to be resumed where it was last saved.
     Interrupted(Option<Progress>),
-    /// Claimed by nobody, with a note on why it could not be finished.
+    /// Held by nobody, with a note on why it could not be finished.
     Failed(FailureNote),
 }
 
@@ -130,12 +129,12 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<(String, State)>> {
         let summary = Summary::read(&results.join(experiment).join(&run));
         runs.push((run, summary.map_or(State::Broken, |summary| State::Recorded(Box::new(summary)))));
     }
-    for Unfinished { run, progress, failure, claimed } in unfinished(results, experiment)? {
+    for Unfinished { run, progress, failure, leased } in unfinished(results, experiment)? {
         if results.join(experiment).join(&run).is_dir() {
             continue; // a leftover, or a run that is being trained again
         }
         let state = match failure {
-            _ if claimed => State::Running(progress),
+            _ if leased => State::Running(progress),
             Some(note) => State::Failed(note),
             None => State::Interrupted(progress),
         };
@@ -151,7 +150,7 @@ pub struct Leftover {
     pub path: PathBuf,
     /// What it is, and what its removal means.
     pub what: String,
-    _claim: Arc<Claim>,
+    _lease: Arc<Lease>,
 }
 
 /// What can be removed from an experiment: half-written files of killed processes, and what finished runs have left
@@ -165,20 +164,20 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
         return Ok(Vec::new());
     }
     workspace.create()?;
-    let claims = Claims::open(&workspace)?;
-    // One claim for everything left of a run: dropping the first of several would release the others.
-    let mut ours: HashMap<String, Option<Arc<Claim>>> = HashMap::new();
-    let mut claim = |run: &str| -> Result<Option<Arc<Claim>>> {
-        if let Some(claim) = ours.get(run) {
-            return Ok(claim.clone());
+    let leases = Leases::open(&workspace)?;
+    // One lease for everything left of a run: dropping the first of several would release the others.
+    let mut ours: HashMap<String, Option<Arc<Lease>>> = HashMap::new();
+    let mut take = |run: &str| -> Result<Option<Arc<Lease>>> {
+        if let Some(lease) = ours.get(run) {
+            return Ok(lease.clone());
         }
-        let claim = claims.claim(run)?.map(Arc::new);
-        ours.insert(run.into(), claim.clone());
-        Ok(claim)
+        let lease = leases.take(run)?.map(Arc::new);
+        ours.insert(run.into(), lease.clone());
+        Ok(lease)
     };
     let mut found = Vec::new();
     for (entry, path) in entries {
-        let Some(claim) = claim(entry.run())? else { continue };
+        let Some(lease) = take(entry.run())? else { continue };
         let recorded = results.join(experiment).join(entry.run()).is_dir();
         let what = match entry {
             Entry::Temporary(_) => "half written by a process that was killed",
@@ -189,15 +188,15 @@ pub fn leftovers(results: &Path, experiment: &str, checkpoints: bool, broken: bo
             Entry::Failure(_) if checkpoints => "note of a failure",
             _ => continue,
         };
-        found.push(Leftover { path, what: what.into(), _claim: claim });
+        found.push(Leftover { path, what: what.into(), _lease: lease });
     }
     for run in records {
         // Checked only once it is ours: until then another process may be replacing it.
-        let Some(claim) = claim(&run)? else { continue };
+        let Some(lease) = take(&run)? else { continue };
         let folder = results.join(experiment).join(run);
         if let Some(fault) = faults(&folder).first() {
             let what = format!("broken record, the run will be trained again: {fault}");
-            found.push(Leftover { path: folder, what, _claim: claim });
+            found.push(Leftover { path: folder, what, _lease: lease });
         }
     }
     Ok(found)

@@ -2,15 +2,15 @@
 //!
 //! A run's folder is written elsewhere and renamed when it is whole, so a folder that exists is a finished run. The files
 //! are plain: pandas, safetensors and any YAML reader open them without us. Runs that are not finished lie in the
-//! experiment's [`Workspace`], where a process [claims](Claims) each run that it trains and saves a [`Checkpoint`] of it.
+//! experiment's [`Workspace`], where a process [leases](Leases) each run that it trains and saves a [`Checkpoint`] of it.
 
 mod adopt;
 mod archive;
 mod checkpoint;
-mod claim;
 mod durable;
 mod file_system;
 mod inventory;
+mod lease;
 mod origin;
 mod plan;
 mod probe;
@@ -29,10 +29,10 @@ mod write;
 pub use adopt::adopt;
 pub use archive::{Archive, ExperimentRecord, RecordedRun};
 pub use checkpoint::{Checkpoint, Progress, digest, state_digest};
-pub use claim::{Claim, Claims, is_claimed, is_locked, open_lock};
 pub use durable::write_whole;
 pub use file_system::{FileSystem, Reach};
 pub use inventory::{Leftover, State, Unfinished, experiments, leftovers, recorded, runs, unfinished};
+pub use lease::{Lease, Leases, is_leased, is_locked, open_lock};
 pub use plan::{Plan, PlannedWork};
 pub use probe::{Met, meet, node};
 pub use provenance::Provenance;

@@ -26,7 +26,7 @@ fn machine() -> &'static str {
     &NAME
 }
 
-/// Whether whoever wrote this temporary file can be told dead by its claim alone, as on this machine, or by the time.
+/// Whether whoever wrote this temporary file can be told dead by its lease alone, as on this machine, or by the time.
 pub fn may_be_settled(path: &Path) -> bool {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let from = name.rsplit_once('.').and_then(|(_, rest)| Some(rest.split_once(MARK)?.0));
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use crate::record::Workspace;
 
-    /// Where locks are each machine's own, the claim on a run that another machine is recording is ours for the asking.
+    /// Where locks are each machine's own, the lease of a run that another machine is recording is ours for the asking.
     #[test]
     fn what_another_machine_writes_has_an_hour() {
         let results = tempfile::tempdir().unwrap();

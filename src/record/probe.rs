@@ -1,4 +1,4 @@
-//! Whether a folder keeps what claims and records rest on: locks that keep other processes out, and files that change hands
+//! Whether a folder keeps what leases and records rest on: locks that keep other processes out, and files that change hands
 //! whole. Found by trying, with another process of the same node or with some of other nodes.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, Workspace, workspace::remove};
+use super::{Leases, Workspace, workspace::remove};
 
 /// Where processes meet in a folder of results; hidden, as it is no experiment.
 const PLACE: &str = ".doctor";
@@ -57,8 +57,8 @@ pub fn node() -> String {
 pub fn meet(folder: &Path, number: usize, of: usize, patience: Duration) -> Result<Option<Vec<Met>>> {
     let workspace = Workspace::of(folder, PLACE);
     workspace.create()?;
-    let claims = Claims::open(&workspace)?;
-    let Some(own) = claims.claim(&number.to_string())? else {
+    let leases = Leases::open(&workspace)?;
+    let Some(own) = leases.take(&number.to_string())? else {
         bail!("another process probes the folder {} as number {number} of {of}", folder.display());
     };
     let mark = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
@@ -79,7 +79,7 @@ pub fn meet(folder: &Path, number: usize, of: usize, patience: Duration) -> Resu
             }
             asked_us += usize::from(theirs.locked.contains_key(&number));
             if let Entry::Vacant(asked) = note.locked.entry(other) {
-                let locked = *asked.insert(claims.claim(&other.to_string())?.is_none());
+                let locked = *asked.insert(leases.take(&other.to_string())?.is_none());
                 met.insert(other, Met { node: theirs.node, locked });
             }
         }
@@ -102,7 +102,7 @@ pub fn meet(folder: &Path, number: usize, of: usize, patience: Duration) -> Resu
         sleep(PAUSE);
     }
     let has_locks = own.is_exclusive();
-    drop((own, claims));
+    drop((own, leases));
     if number == 1 {
         // On NFS, a file that another process has open keeps its folder there for a moment.
         let _ = (0..100).any(|_| remove(workspace.folder()).map_err(|_| sleep(PAUSE)).is_ok());
@@ -168,8 +168,8 @@ mod tests {
         let workspace = Workspace::of(folder.path(), PLACE);
         fs::write(workspace.folder().join("2.note"), "{").unwrap();
         assert!(alone(1).contains("is not whole"), "{}", alone(1));
-        let claim = Claims::open(&workspace).unwrap().claim("1").unwrap();
+        let lease = Leases::open(&workspace).unwrap().take("1").unwrap();
         assert!(alone(1).contains("another process probes"), "{}", alone(1));
-        drop(claim);
+        drop(lease);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, durable, origin, regular};
+use super::{Leases, durable, origin, regular};
 
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
@@ -86,7 +86,7 @@ impl Workspace {
         &self.folder
     }
 
-    /// The file whose bytes are [claimed](Claims).
+    /// The file whose bytes are [leased](Leases).
     pub fn lock(&self) -> PathBuf {
         self.folder.join("lock")
     }
@@ -202,8 +202,8 @@ impl Workspace {
     }
 
     /// Completes what killed processes left undone: puts finished records in their places and removes half-written
-    /// files. Whatever a living process is writing belongs to a run that it has claimed, and stays.
-    /// Where a file system keeps locks to one machine, another machine's claims are not seen, so what it wrote lately
+    /// files. Whatever a living process is writing belongs to a run that it has leased, and stays.
+    /// Where a file system keeps locks to one machine, another machine's leases are not seen, so what it wrote lately
     /// stays too.
     pub fn settle(&self) -> Result<()> {
         let mut left = self.entries()?;
@@ -211,10 +211,10 @@ impl Workspace {
         if left.is_empty() {
             return Ok(());
         }
-        let claims = Claims::open(self)?;
+        let leases = Leases::open(self)?;
         for (entry, path) in left {
-            let claim = claims.claim(entry.run())?;
-            let ours = claim.as_ref().is_some_and(|claim| claim.is_exclusive());
+            let lease = leases.take(entry.run())?;
+            let ours = lease.as_ref().is_some_and(|lease| lease.is_exclusive());
             if !ours || !path.exists() || !origin::may_be_settled(&path) {
                 continue; // a living process has it in hand, or has done it
             }

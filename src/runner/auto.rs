@@ -8,7 +8,7 @@ use super::{
     Options,
     cohorts::{self, Group},
     cost, device,
-    engine::Chosen,
+    engine::EngineKind,
     human_time,
 };
 use crate::{Device, spec::PlannedRun};
@@ -62,16 +62,16 @@ pub fn faster(runs: &[&PlannedRun], is_todo: impl Fn(&PlannedRun) -> bool, optio
 fn time_on_gpu(group: &Group, multiprocessors: usize, cores: usize) -> f64 {
     let specs = group.runs.iter().map(|run| &*run.spec);
     match group.engine {
-        Chosen::Fused => cost::on_blocks(specs, multiprocessors, cores),
-        Chosen::Autograd => cost::on_gpu(specs),
+        EngineKind::Fused => cost::on_blocks(specs, multiprocessors, cores),
+        EngineKind::Autograd => cost::on_gpu(specs),
     }
 }
 
 /// `fused: 3 waves of 132 blocks; autograd: 1 cohort`
 fn how(groups: &[Group], multiprocessors: usize) -> String {
-    let of = |engine: Chosen| groups.iter().filter(move |group| group.engine == engine);
-    let waves: usize = of(Chosen::Fused).map(|group| cost::waves(group.runs.len(), multiprocessors)).sum();
-    let cohorts = of(Chosen::Autograd).count();
+    let of = |engine: EngineKind| groups.iter().filter(move |group| group.engine == engine);
+    let waves: usize = of(EngineKind::Fused).map(|group| cost::waves(group.runs.len(), multiprocessors)).sum();
+    let cohorts = of(EngineKind::Autograd).count();
     let fused = (waves > 0).then(|| format!("fused: {waves} waves of {multiprocessors} blocks"));
     let autograd = (cohorts > 0).then(|| format!("autograd: {cohorts} cohorts"));
     fused.into_iter().chain(autograd).collect::<Vec<_>>().join("; ")

@@ -3,14 +3,14 @@
 use anyhow::Result;
 use indexmap::IndexMap;
 
-use super::{Options, cost, engine::Chosen, gpu_memory};
+use super::{Options, cost, engine::EngineKind, gpu_memory};
 use crate::Device;
 use crate::{spec::PlannedRun, train};
 
 /// Runs that fit together, for one worker.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
-    pub engine: Chosen,
+    pub engine: EngineKind,
     pub runs: Vec<&'a PlannedRun>,
     /// Nothing else is trained at the same time.
     pub alone: bool,
@@ -35,7 +35,7 @@ pub fn group<'a>(
     options: &Options,
     device: Device,
 ) -> Result<Vec<Group<'a>>> {
-    let mut fitting: IndexMap<(Chosen, String, &str), Vec<&PlannedRun>> = IndexMap::new();
+    let mut fitting: IndexMap<(EngineKind, String, &str), Vec<&PlannedRun>> = IndexMap::new();
     for &run in runs {
         let engine = options.engine.choose(&run.spec, device)?;
         let shared = serde_json::to_string(&train::shared(&run.spec))?;

@@ -51,16 +51,16 @@ impl fmt::Display for EngineChoice {
     }
 }
 
-/// An engine, chosen for a run and a device.
+/// One of the two engines, as chosen for a run on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Chosen {
+pub enum EngineKind {
     /// libtorch's autograd.
     Autograd,
     /// Hand-written kernels.
     Fused,
 }
 
-impl Chosen {
+impl EngineKind {
     /// `autograd` or `fused`, as records have it.
     pub fn name(self) -> &'static str {
         match self {
@@ -99,12 +99,12 @@ fn autograd(device: Device) -> Result<(), String> {
 
 impl EngineChoice {
     /// The engine for a run on a device; asking for one where it does not apply is an error.
-    pub fn choose(self, spec: &RunSpec, device: Device) -> Result<Chosen> {
+    pub fn choose(self, spec: &RunSpec, device: Device) -> Result<EngineKind> {
         if cfg!(not(feature = "torch")) && spec.random.is_authors() {
             return Err(input_error!("random: authors needs dictionaries to LAPACK's last bit: {NEEDS_TORCH}"));
         }
         match (self, fused(spec, device)) {
-            (Self::Auto | Self::Fused, Ok(())) => Ok(Chosen::Fused),
+            (Self::Auto | Self::Fused, Ok(())) => Ok(EngineKind::Fused),
             (Self::Fused, Err(reason)) => {
                 let instead = match autograd(device) {
                     Ok(()) => "use autograd".to_string(),
@@ -113,11 +113,11 @@ impl EngineChoice {
                 Err(input_error!("--engine fused cannot train these runs on {device} ({reason}); {instead}"))
             }
             (Self::Auto, Err(fused)) => match autograd(device) {
-                Ok(()) => Ok(Chosen::Autograd),
+                Ok(()) => Ok(EngineKind::Autograd),
                 Err(reason) => Err(input_error!("these runs need autograd ({fused}): {reason}")),
             },
             (Self::Autograd, _) => match autograd(device) {
-                Ok(()) => Ok(Chosen::Autograd),
+                Ok(()) => Ok(EngineKind::Autograd),
                 Err(reason) => Err(input_error!("these runs need autograd: {reason}")),
             },
         }
@@ -125,27 +125,27 @@ impl EngineChoice {
 }
 
 /// Builds the engine for the members of a cohort.
-pub fn build(chosen: Chosen, members: &[Member], device: Device) -> Result<Box<dyn Engine>> {
+pub fn build(kind: EngineKind, members: &[Member], device: Device) -> Result<Box<dyn Engine>> {
     ensure!(!members.is_empty(), "a cohort has at least one run");
-    if let (Chosen::Fused, Device::Cuda(number)) = (chosen, device) {
+    if let (EngineKind::Fused, Device::Cuda(number)) = (kind, device) {
         return Ok(Box::new(CudaEngine::new(members, number)?));
     }
-    build_with_loss(chosen, members, members[0].spec.loss.shared(), device)
+    build_with_loss(kind, members, members[0].spec.loss.shared(), device)
 }
 
 /// The same with a loss of the caller's instead of the settings'.
 pub fn build_with_loss(
-    chosen: Chosen,
+    kind: EngineKind,
     members: &[Member],
     loss: Arc<dyn Loss>,
     device: Device,
 ) -> Result<Box<dyn Engine>> {
-    match chosen {
+    match kind {
         #[cfg(feature = "torch")]
-        Chosen::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::with_loss(members, loss, device)?)),
+        EngineKind::Autograd => Ok(Box::new(crate::autograd::AutogradEngine::with_loss(members, loss, device)?)),
         #[cfg(not(feature = "torch"))]
-        Chosen::Autograd => Err(input_error!("autograd on {device}: {NEEDS_TORCH}")),
-        Chosen::Fused => {
+        EngineKind::Autograd => Err(input_error!("autograd on {device}: {NEEDS_TORCH}")),
+        EngineKind::Fused => {
             ensure!(device == Device::Cpu, "the kernels for GPUs do not know a loss of one's own; use autograd");
             Ok(Box::new(FusedEngine::with_loss(members, loss)?))
         }

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Error, Result, anyhow};
 
-use super::{engine::Chosen, queue::Held, recording::Done, sweep::Sweep};
+use super::{engine::EngineKind, queue::Held, recording::Done, sweep::Sweep};
 use crate::spec::PlannedRun;
 
 /// Does work that may panic; a panic becomes an error.
@@ -31,7 +31,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 impl Sweep<'_> {
     /// Trains the halves of a cohort that could not be trained. A run that is already alone has failed, unless the
     /// device is to blame.
-    pub fn separate<'a>(&self, engine: Chosen, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
+    pub fn separate<'a>(&self, engine: EngineKind, mut runs: Vec<Held<'a>>, error: Error, done: &mut Done<'a>) {
         if let Some(reason) = self.device_fault(engine) {
             log::info!("{} runs stop in the middle: {error:#}", runs.len());
             return self.lose_device(runs.len(), reason);

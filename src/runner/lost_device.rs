@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Chosen, Interrupted, sweep::Sweep};
+use super::{EngineKind, Interrupted, sweep::Sweep};
 use crate::Device;
 
 /// A GPU failed for good: no process, or at least not this one, can compute on it again. No run is to blame, so none is
@@ -46,11 +46,11 @@ impl std::error::Error for LostDevice {}
 
 impl Sweep<'_> {
     /// Why the device no longer computes, if so.
-    pub fn device_fault(&self, engine: Chosen) -> Option<String> {
+    pub fn device_fault(&self, engine: EngineKind) -> Option<String> {
         match (self.device, engine) {
-            (Device::Cuda(number), Chosen::Fused) => crate::device::copies(number).err(),
+            (Device::Cuda(number), EngineKind::Fused) => crate::device::copies(number).err(),
             #[cfg(feature = "torch")]
-            (Device::Cuda(number), Chosen::Autograd) => crate::device::answers(number).err(),
+            (Device::Cuda(number), EngineKind::Autograd) => crate::device::answers(number).err(),
             _ => None,
         }
     }

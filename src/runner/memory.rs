@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 use nix::libc;
 
-use super::engine::Chosen;
+use super::engine::EngineKind;
 use crate::spec::{Dtype, Predictor, Projector, RunSpec, layout::Layout};
 
 /// Runs that take this share of the memory or more are watched: see [`Memory::is_large`].
@@ -73,7 +73,7 @@ impl Drop for Taken<'_> {
 ///
 /// The size of samples, parameters, a batch and the loss's table of similarities, fitted to the peaks of 40 runs of
 /// both engines, each with one of them large: off by less than half.
-pub fn bytes(spec: &RunSpec, engine: Chosen) -> f64 {
+pub fn bytes(spec: &RunSpec, engine: EngineKind) -> f64 {
     let (n, p, d, m) = (spec.data.samples as f64, spec.data.p as f64, spec.data.d as f64, spec.model.m as f64);
     let pairs = spec.train.batch_size * spec.views.pairs;
     let b = pairs as f64;
@@ -95,11 +95,11 @@ pub fn bytes(spec: &RunSpec, engine: Chosen) -> f64 {
     let noise = if noisy { 40.0 * b * p } else { 0.0 };
     let shared = fresh + noise + 8.0 * n * d + 8.0 * p * d + rows + 48.0 * spec.batch_count() as f64;
     match engine {
-        Chosen::Fused => {
+        EngineKind::Fused => {
             let batch = b * (2.0 * p + 4.0 * layers * m) + of_loss.similarities as f64;
             shared + 21.0 * n * p + 30.0 * parameters + 4.0 * batch
         }
-        Chosen::Autograd => {
+        EngineKind::Autograd => {
             let size = match spec.dtype {
                 Dtype::Float32 => 4.0,
                 Dtype::Float64 => 8.0,
@@ -196,18 +196,18 @@ mod tests {
     fn estimates_are_near_what_was_measured() {
         let large_batch = "data: {samples: 20000}, train: {batch_size: 20000}";
         let measured = [
-            (416.0, Chosen::Fused, "{method: ncl, data: {samples: 400000}, train: {batch_size: 4096}}".to_string()),
-            (640.0, Chosen::Autograd, "{method: ncl, data: {samples: 400000}, train: {batch_size: 4096}}".into()),
-            (44.0, Chosen::Fused, format!("{{method: ncl, {large_batch}}}")),
-            (86.0, Chosen::Autograd, format!("{{method: ncl, {large_batch}}}")),
-            (86.0, Chosen::Fused, format!("{{method: simsiam, {large_batch}}}")),
-            (160.0, Chosen::Autograd, format!("{{method: simsiam, {large_batch}}}")),
-            (79.0, Chosen::Fused, "{method: cl, data: {samples: 3000}, train: {batch_size: 3000}}".into()),
-            (435.0, Chosen::Autograd, "{method: cl, data: {samples: 3000}, train: {batch_size: 3000}}".into()),
-            (154.0, Chosen::Fused, "{method: simsiam, model: {m: 1500}, data: {samples: 512}}".into()),
-            (181.0, Chosen::Autograd, "{method: simsiam, model: {m: 1500}, data: {samples: 512}}".into()),
-            (166.0, Chosen::Fused, "{method: ncl, model: {m: 1500}, data: {p: 1500, samples: 512}}".into()),
-            (235.0, Chosen::Autograd, "{method: ncl, model: {m: 1500}, data: {p: 1500, samples: 512}}".into()),
+            (416.0, EngineKind::Fused, "{method: ncl, data: {samples: 400000}, train: {batch_size: 4096}}".to_string()),
+            (640.0, EngineKind::Autograd, "{method: ncl, data: {samples: 400000}, train: {batch_size: 4096}}".into()),
+            (44.0, EngineKind::Fused, format!("{{method: ncl, {large_batch}}}")),
+            (86.0, EngineKind::Autograd, format!("{{method: ncl, {large_batch}}}")),
+            (86.0, EngineKind::Fused, format!("{{method: simsiam, {large_batch}}}")),
+            (160.0, EngineKind::Autograd, format!("{{method: simsiam, {large_batch}}}")),
+            (79.0, EngineKind::Fused, "{method: cl, data: {samples: 3000}, train: {batch_size: 3000}}".into()),
+            (435.0, EngineKind::Autograd, "{method: cl, data: {samples: 3000}, train: {batch_size: 3000}}".into()),
+            (154.0, EngineKind::Fused, "{method: simsiam, model: {m: 1500}, data: {samples: 512}}".into()),
+            (181.0, EngineKind::Autograd, "{method: simsiam, model: {m: 1500}, data: {samples: 512}}".into()),
+            (166.0, EngineKind::Fused, "{method: ncl, model: {m: 1500}, data: {p: 1500, samples: 512}}".into()),
+            (235.0, EngineKind::Autograd, "{method: ncl, model: {m: 1500}, data: {p: 1500, samples: 512}}".into()),
         ];
         for (megabytes, engine, settings) in measured {
             let spec = resolve(&[&serde_yaml::from_str(&settings).unwrap()]).unwrap();
@@ -226,7 +226,7 @@ mod tests {
     fn what_is_absurd_has_absurd_estimates() {
         let needed = |settings: &str| {
             let spec = resolve(&[&serde_yaml::from_str(settings).unwrap()]).unwrap();
-            bytes(&spec, Chosen::Fused)
+            bytes(&spec, EngineKind::Fused)
         };
         assert!(needed("{views: {pairs: 1000000}}") > 1e11);
         assert!(needed("{data: {samples: 1000000, fresh: true}}") > 2.0 * needed("{data: {samples: 1000000}}"));

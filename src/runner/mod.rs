@@ -26,7 +26,7 @@ mod training;
 pub use crate::device::cuda_status;
 pub use cost::{steps_text, work, work_units};
 pub use device::DeviceChoice;
-pub use engine::{Chosen, EngineChoice, build, build_with_loss};
+pub use engine::{EngineChoice, EngineKind, build, build_with_loss};
 pub use interrupt::{Interrupt, Interrupted, Signals, survive_large_files};
 pub use lost_device::LostDevice;
 pub use memory::{bytes as memory_needed, ensure as ensure_memory};

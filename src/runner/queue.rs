@@ -11,9 +11,9 @@ use std::{
 
 use anyhow::Result;
 
-use super::{cohorts::Group, engine::Chosen, interrupt::Interrupt};
+use super::{cohorts::Group, engine::EngineKind, interrupt::Interrupt};
 use crate::{
-    record::{self, Checkpoint, Claim, Claims, FailureNote, Workspace},
+    record::{self, Checkpoint, FailureNote, Lease, Leases, Workspace},
     spec::PlannedRun,
 };
 
@@ -31,17 +31,17 @@ pub enum Next<'a> {
     End,
 }
 
-/// A run that this process has claimed.
+/// A run that this process has leased.
 #[derive(Debug)]
 pub struct Held<'a> {
     pub run: &'a PlannedRun,
-    _claim: Claim,
+    _lease: Lease,
 }
 
 /// What a worker gets from the queue.
 #[derive(Debug)]
 pub struct Work<'a> {
-    pub engine: Chosen,
+    pub engine: EngineKind,
     pub runs: Vec<Held<'a>>,
     /// Nothing else is trained at the same time.
     pub alone: bool,
@@ -49,7 +49,7 @@ pub struct Work<'a> {
     pub recorded: Vec<&'a PlannedRun>,
     /// Runs that another process has failed at in the meantime.
     pub failed: Vec<(&'a PlannedRun, FailureNote)>,
-    /// Runs that cannot be claimed.
+    /// Runs whose leases cannot be asked for.
     pub blocked: Vec<(&'a PlannedRun, anyhow::Error)>,
 }
 
@@ -58,7 +58,7 @@ pub struct Queue<'a> {
     waiting: Mutex<VecDeque<Group<'a>>>,
     /// Held by other processes.
     elsewhere: Mutex<Vec<Group<'a>>>,
-    claims: HashMap<&'a str, Arc<Claims>>,
+    leases: HashMap<&'a str, Arc<Leases>>,
     results: &'a std::path::Path,
     interrupt: Interrupt,
     closed: AtomicBool,
@@ -75,20 +75,20 @@ impl<'a> Queue<'a> {
         interrupt: Interrupt,
         force: bool,
     ) -> Result<Self> {
-        let (mut claims, mut past_failures) = (HashMap::new(), HashMap::new());
+        let (mut leases, mut past_failures) = (HashMap::new(), HashMap::new());
         for run in groups.iter().flat_map(|group| &group.runs) {
             let failure = Workspace::of(results, &run.experiment).read_failure(&run.id);
             past_failures.extend(failure.map(|note| (run.to_string(), note)));
-            if !claims.contains_key(run.experiment.as_str()) {
+            if !leases.contains_key(run.experiment.as_str()) {
                 let workspace = Workspace::of(results, &run.experiment);
                 workspace.create()?;
-                claims.insert(run.experiment.as_str(), Claims::open(&workspace)?);
+                leases.insert(run.experiment.as_str(), Leases::open(&workspace)?);
             }
         }
         Ok(Self {
             waiting: Mutex::new(groups.into()),
             elsewhere: Mutex::default(),
-            claims,
+            leases,
             results,
             interrupt,
             closed: AtomicBool::new(false),
@@ -97,14 +97,14 @@ impl<'a> Queue<'a> {
         })
     }
 
-    /// The next runs to train, claimed.
+    /// The next runs to train, leased.
     pub fn next(&self) -> Next<'a> {
         if self.interrupt.is_asked() || self.closed.load(Ordering::SeqCst) {
             return Next::End;
         }
         let group = super::lock(&self.waiting).pop_front();
         match group {
-            Some(group) => Next::Train(self.claim(group)),
+            Some(group) => Next::Train(self.lease(group)),
             None if super::lock(&self.elsewhere).is_empty() => Next::End,
             None => Next::Wait,
         }
@@ -136,14 +136,14 @@ impl<'a> Queue<'a> {
         count(&mut super::lock(&self.waiting).iter()) + count(&mut super::lock(&self.elsewhere).iter())
     }
 
-    /// Claims the runs of a group up to the first that another process holds; the rest is left for later. Processes
+    /// Leases the runs of a group up to the first that another process holds; the rest is left for later. Processes
     /// that work through the same sweep thus take whole cohorts instead of splitting each of them.
-    fn claim(&self, group: Group<'a>) -> Work<'a> {
+    fn lease(&self, group: Group<'a>) -> Work<'a> {
         let Group { engine, runs, alone } = group;
         let mut work = Work { engine, runs: vec![], alone, recorded: vec![], failed: vec![], blocked: vec![] };
         for (place, &run) in runs.iter().enumerate() {
-            let claim = match self.claims[run.experiment.as_str()].claim(&run.id) {
-                Ok(Some(claim)) => claim,
+            let lease = match self.leases[run.experiment.as_str()].take(&run.id) {
+                Ok(Some(lease)) => lease,
                 Ok(None) => {
                     super::lock(&self.elsewhere).push(Group { engine, runs: runs[place..].to_vec(), alone });
                     break;
@@ -159,7 +159,7 @@ impl<'a> Queue<'a> {
             } else if let Some(note) = failure.filter(|note| self.past_failures.get(&run.to_string()) != Some(note)) {
                 work.failed.push((run, note));
             } else {
-                work.runs.push(Held { run, _claim: claim });
+                work.runs.push(Held { run, _lease: lease });
             }
         }
         work

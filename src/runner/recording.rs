@@ -33,7 +33,7 @@ impl<'a> Done<'a> {
 }
 
 impl Sweep<'_> {
-    /// Records finished runs, then releases the claims on them. If a run cannot be recorded, only that run fails.
+    /// Records finished runs, then releases their leases. If a run cannot be recorded, only that run fails.
     pub fn record(&self, done: &mut Done) {
         let mut experiments: IndexMap<&str, Vec<_>> = IndexMap::new();
         for (held, finished) in &done.runs {

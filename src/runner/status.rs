@@ -119,7 +119,7 @@ pub fn plan(experiment: &str, runs: &[PlannedRun], flags: &[String]) -> Plan {
 struct Folder {
     recorded: HashSet<String>,
     unfinished: HashMap<String, Unfinished>,
-    /// For asking which runs are claimed.
+    /// For asking which runs are leased.
     lock: Option<std::fs::File>,
 }
 

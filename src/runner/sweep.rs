@@ -8,7 +8,7 @@ use super::{
     DeviceChoice, EngineChoice, auto,
     cohorts::{self, Group},
     cost,
-    engine::{Chosen, build},
+    engine::{EngineKind, build},
     interrupt::{Interrupt, Interrupted},
     lost_device::LostDevice,
     memory::{self, Memory, Taken, human_bytes},
@@ -112,7 +112,7 @@ pub struct Failure {
 const MOST_BEGUN: u32 = 1;
 
 /// Makes the engine of a cohort.
-pub type Build<'a> = dyn Fn(Chosen, &[Member], Device) -> Result<Box<dyn Engine>> + Sync + 'a;
+pub type Build<'a> = dyn Fn(EngineKind, &[Member], Device) -> Result<Box<dyn Engine>> + Sync + 'a;
 
 /// Refuses, before anything is written, what [`run`] would refuse: a device that is not there, or an engine that cannot
 /// train these runs.
@@ -217,7 +217,7 @@ impl<'a> Sweep<'a> {
     /// The estimate may be wrong. So a large run is noted when it is begun. If such a note is found without a
     /// checkpoint, the run may have been what ended an earlier process: it is tried once more, last and alone, and then
     /// given up.
-    fn admit<'b>(&'b self, engine: Chosen, runs: Vec<Held<'a>>, alone: bool) -> Option<(Vec<Held<'a>>, Taken<'b>)> {
+    fn admit<'b>(&'b self, engine: EngineKind, runs: Vec<Held<'a>>, alone: bool) -> Option<(Vec<Held<'a>>, Taken<'b>)> {
         if self.device.is_cuda() {
             return Some((runs, self.memory.take(0.0)));
         }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::{cost, engine::Chosen, faults, queue::Held, recording::Done, sweep::Sweep};
+use super::{cost, engine::EngineKind, faults, queue::Held, recording::Done, sweep::Sweep};
 use crate::{
     engine::Engine,
     logs::{Logging, RunLog},
@@ -66,8 +66,8 @@ impl<'a> InHand<'a> {
 }
 
 impl Sweep<'_> {
-    /// Trains claimed runs side by side, those that lag behind separately.
-    pub fn train<'a>(&self, engine: Chosen, runs: Vec<Held<'a>>, done: &mut Done<'a>) {
+    /// Trains leased runs side by side, those that lag behind separately.
+    pub fn train<'a>(&self, engine: EngineKind, runs: Vec<Held<'a>>, done: &mut Done<'a>) {
         let mut saved = Vec::with_capacity(runs.len());
         for held in runs {
             match held.checkpoints(&self.options.results) {
@@ -99,7 +99,7 @@ impl Sweep<'_> {
     /// Trains a cohort to its end. If the sweep is asked to stop, the cohort is saved and no run is finished.
     fn train_cohort(
         &self,
-        chosen: Chosen,
+        kind: EngineKind,
         runs: &[&PlannedRun],
         epoch: usize,
         checkpoints: Vec<Option<Checkpoint>>,
@@ -108,7 +108,7 @@ impl Sweep<'_> {
         let specs: Vec<_> = runs.iter().map(|run| Arc::clone(&run.spec)).collect();
         let mut cohort =
             Cohort::draw_from(&specs, |place, drawn| runs[place].start.as_deref().cloned().unwrap_or(drawn))?;
-        let here = Provenance::here(chosen.name(), self.device);
+        let here = Provenance::here(kind.name(), self.device);
         let in_hand = runs
             .iter()
             .zip(checkpoints)
@@ -117,8 +117,8 @@ impl Sweep<'_> {
         if epoch > 0 {
             cohort.resume(epoch, snapshots.into_iter().flatten().collect())?;
         }
-        runs.iter().for_each(|run| log::info!("{run} begins, {} on {}", chosen.name(), self.device));
-        let mut engine = (self.build)(chosen, cohort.members(), self.device)?;
+        runs.iter().for_each(|run| log::info!("{run} begins, {} on {}", kind.name(), self.device));
+        let mut engine = (self.build)(kind, cohort.members(), self.device)?;
         let mut meter = Meter::start(&self.progress, runs, epoch);
         let mut saver = Saver::new(self.options.checkpoint_every);
         loop {

@@ -13,7 +13,7 @@ use crate::{
     metrics::max_cosine,
     random::native::Key,
     record::RunRecord,
-    runner::{self, Chosen},
+    runner::{self, EngineKind},
     spec::{Dtype, Turn, Turns, layout::StateDict},
     train::Cohort,
 };
@@ -63,7 +63,7 @@ impl TrainedLoss {
         // Both views of every batch are kept, for each of the points that are computed side by side.
         let sizes = [epochs, spec.samples_per_epoch(), spec.views.pairs, spec.data.p, 16 * SIDE_BY_SIDE];
         let views: f64 = sizes.iter().map(|&size| size as f64).product();
-        let run = SIDE_BY_SIDE as f64 * runner::memory_needed(&spec, Chosen::Autograd);
+        let run = SIDE_BY_SIDE as f64 * runner::memory_needed(&spec, EngineKind::Autograd);
         runner::ensure_memory("the loss surface of such a run", run + views)?;
         let coordinates = Coordinates::of(&spec);
         let mut cohort = Cohort::draw(&[Arc::new(spec)])?;

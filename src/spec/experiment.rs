@@ -1,24 +1,20 @@
-//! Experiment files: a title, a claim, a grid of runs, and what to draw of them.
+//! Experiment files, read and checked: a title, a claim, a grid of runs, and what to draw of them.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use super::layout::StateDict;
 use super::{
-    Fault, RunSpec, claim::Claim, design::Design, extends, extends::Extended, fit::FitSpec, id::run_id,
-    input::Overrides, lines::Lines, panel::PanelSpec, resolve, resolve::readable, seeds::Seeds, sources, tree,
+    Fault, claim::Claim, design::Design, extends, extends::Extended, fit::FitSpec, lines::Lines, look::ArmLook,
+    panel::PanelSpec, resolve::readable, seeds::Seeds,
 };
-use crate::fault::{ensure, unknown};
-use crate::input_error;
-use crate::metrics;
+use crate::{
+    fault::{ensure, unknown},
+    input_error, metrics,
+};
 
 /// An experiment as its file states it.
 #[derive(Clone, Debug, Deserialize)]
@@ -85,70 +81,6 @@ pub struct Experiment {
     pub fit: Option<FitSpec>,
 }
 
-/// An arm in pictures of curves.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ArmLook {
-    /// Its text in legends, in place of its name.
-    pub label: Option<String>,
-    /// Its colour, in place of its method's.
-    pub color: Option<Ink>,
-}
-
-/// The colours of curves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ink {
-    /// `#0072b2`
-    Blue,
-    /// `#d55e00`
-    Vermilion,
-    /// `#009e73`
-    Green,
-    /// `#cc79a7`
-    Pink,
-    /// `#e69f00`
-    Orange,
-    /// `#56b4e9`
-    Sky,
-    /// `#1a1a1a`
-    Black,
-    /// `#882255`
-    Wine,
-    /// `#332288`
-    Indigo,
-    /// `#999933`
-    Olive,
-    /// `#8c564b`
-    Brown,
-    /// `#888888`
-    Grey,
-    /// `#44aa99`
-    Teal,
-    /// `#7b3294`
-    Purple,
-}
-
-impl Ink {
-    /// Every colour, in the order of the palette: an ink is its index there.
-    pub const ALL: [Self; 14] = [
-        Self::Blue,
-        Self::Vermilion,
-        Self::Green,
-        Self::Pink,
-        Self::Orange,
-        Self::Sky,
-        Self::Black,
-        Self::Wine,
-        Self::Indigo,
-        Self::Olive,
-        Self::Brown,
-        Self::Grey,
-        Self::Teal,
-        Self::Purple,
-    ];
-}
-
 /// A table of final values: a row for each arm and grid point.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,50 +110,7 @@ impl MapSpec {
     pub const ARM: &str = "arm";
 }
 
-/// What tells the curves of an experiment apart: an arm and a point of its grid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CurveName {
-    /// Arm and grid values as legends and run names spell them.
-    pub label: String,
-    /// The part of the label that names the point of the grid; empty without a grid.
-    pub point: String,
-}
-
-/// One run of an experiment.
-#[derive(Clone, Debug)]
-pub struct PlannedRun {
-    /// Name of its experiment, and of the folder that it is recorded in.
-    pub experiment: String,
-    /// Name of its folder: readable labels and the hash of its settings.
-    pub id: String,
-    /// What tells its curve from the others: arm and grid values. Runs that differ in the seed only share it.
-    pub label: String,
-    /// Place of its arm among the experiment's arms.
-    pub arm: usize,
-    /// Place of its grid values among the grid's points.
-    pub point: usize,
-    /// Its settings, all of them.
-    pub spec: Arc<RunSpec>,
-    /// Parameters to start from instead of the drawn ones.
-    pub start: Option<Arc<StateDict>>,
-}
-
-/// `fig2/ncl-sp-0.1_seed1_635f98ba51`, as in the folder of results.
-impl fmt::Display for PlannedRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.experiment, self.id)
-    }
-}
-
-impl PlannedRun {
-    /// The same run with another seed.
-    pub fn with_seed(&self, seed: u64) -> Self {
-        let spec = RunSpec { seed, ..(*self.spec).clone() };
-        Self { id: run_id(&self.label, &spec), spec: Arc::new(spec), ..self.clone() }
-    }
-}
-
-fn empty() -> Value {
+pub(super) fn empty() -> Value {
     Value::Mapping(serde_yaml::Mapping::new())
 }
 
@@ -252,21 +141,8 @@ fn main_panels() -> Vec<PanelSpec> {
 /// Arms times points of the grid, at most.
 const MOST_CURVES: usize = 10_000;
 
-/// Runs of one experiment, at most.
-const MOST_RUNS: usize = 100_000;
-
 /// Bytes of a run's name, at most: file systems take 255, and a run's files add to them.
-const LONGEST_NAME: usize = 200;
-
-/// Short names of grid keys in labels.
-pub fn short(path: &str) -> &str {
-    match path {
-        "data.latents.sparsity" => "sp",
-        "views.masking_prob" => "mask",
-        "model.init.closeness" => "c",
-        _ => path.rsplit('.').next().unwrap_or(path),
-    }
-}
+pub(super) const LONGEST_NAME: usize = 200;
 
 impl Experiment {
     /// Reads an experiment file. Every fault names the file and, where there is one, the line.
@@ -370,8 +246,8 @@ impl Experiment {
         ensure(map.x != map.y, "map.y", || format!("map.y: {} is map.x already", map.y))
     }
 
-    /// The columns of `metrics.csv` that are tabulated, or drawn otherwise than as curves, each with the key that names it.
-    fn columns(&self) -> Vec<(String, &str)> {
+    /// The columns of `metrics.csv` that are tabulated, or drawn but not as curves, each with the key that names it.
+    pub(super) fn columns(&self) -> Vec<(String, &str)> {
         let table = self.table.as_ref().map_or(&[][..], |table| &table.columns);
         let lists = [("distribution", &self.distribution[..]), ("table.columns", table)];
         let listed = lists.into_iter().flat_map(|(key, columns)| {
@@ -399,25 +275,6 @@ impl Experiment {
         Ok(())
     }
 
-    /// Refuses what would turn out to be empty once everything is trained.
-    fn check_measured(&self, runs: &[PlannedRun], lines: &Lines) -> Result<()> {
-        let listed = self.columns().into_iter().map(|(key, column)| (key, vec![column]));
-        let panels = self
-            .panels
-            .iter()
-            .enumerate()
-            .map(|(place, panel)| (format!("panels[{place}]"), panel.columns.iter().map(String::as_str).collect()));
-        // A panel may have columns that some methods lack, as long as one is measured.
-        for (key, columns) in listed.chain(panels) {
-            if !columns.iter().any(|column| runs.iter().any(|run| run.spec.measures(column))) {
-                let columns = columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(" or ");
-                let message = format!("{key}: no run of this experiment has values in the column {columns}");
-                return Err(lines.fault(Fault::new(&key, message), &[""]));
-            }
-        }
-        Ok(())
-    }
-
     /// The file of another experiment of the same folder, by its name; there may be none.
     ///
     /// Where this experiment is a variant (`fig6-authors` extends `fig6`), the same variant of the other (`fig5-authors`
@@ -427,114 +284,6 @@ impl Experiment {
         let file = |name: String| self.file.with_file_name(format!("{name}.yaml"));
         let variant = file(format!("{name}{suffix}"));
         if variant.is_file() { variant } else { file(name.into()) }
-    }
-
-    /// The arms by name; one without a name if the file has none.
-    pub(super) fn arm_names(&self) -> Vec<&str> {
-        if self.arms.is_empty() { vec![""] } else { self.arms.keys().map(String::as_str).collect() }
-    }
-
-    /// The curves of the given arm or label, or all of them, in the order of the plan.
-    pub fn curves(&self, of: Option<&str>) -> Vec<CurveName> {
-        let mut curves = Vec::new();
-        for arm in self.arm_names() {
-            for point in self.points() {
-                let curve = CurveName { label: label(arm, &point), point: label("", &point) };
-                if of.is_none_or(|of| of == arm || of == curve.label) {
-                    curves.push(curve);
-                }
-            }
-        }
-        curves
-    }
-
-    /// The curve that a claim about another experiment's `curve` compares it with: the one named, at the same point of the
-    /// grid if the name is an arm's.
-    ///
-    /// # Errors
-    /// [`InputError`](super::InputError) where this experiment has none there.
-    pub fn counterpart(&self, of: Option<&str>, curve: &CurveName) -> Result<CurveName> {
-        let mut candidates = self.curves(of);
-        let at = match candidates.len() {
-            1 => Some(0),
-            _ => candidates.iter().position(|candidate| candidate.point == curve.point),
-        };
-        at.map(|at| candidates.swap_remove(at)).ok_or_else(|| {
-            input_error!(
-                "{}: a claim about `{}` compares it with `{}`, which has no curve at the same point of the grid",
-                self.file.display(),
-                curve.label,
-                of.unwrap_or(&self.name)
-            )
-        })
-    }
-
-    /// What a claim can be about: the arms, and the labels of the curves.
-    pub(super) fn names(&self) -> Vec<String> {
-        let labels = self.curves(None).into_iter().map(|curve| curve.label);
-        let names: indexmap::IndexSet<String> = self.arms.keys().cloned().chain(labels).collect();
-        names.into_iter().collect()
-    }
-
-    /// Every run of the experiment, arms outermost, then the grid in its order, then seeds.
-    pub fn plan(&self, lines: &Lines, overrides: &Overrides) -> Result<Vec<PlannedRun>> {
-        let nothing = IndexMap::from_iter([(String::new(), empty())]);
-        let arms = if self.arms.is_empty() { &nothing } else { &self.arms };
-        let seeds = overrides.seeds.as_ref().unwrap_or(&self.seeds);
-        if arms.len() * self.points().len() * seeds.0.len() > MOST_RUNS {
-            let message = format!("{MOST_RUNS} runs of one experiment at most: fewer seeds, or several files");
-            return Err(lines.fault(Fault::new("seeds", message), &[""]));
-        }
-        let mut runs = Vec::new();
-        for (arm_index, (arm, settings)) in arms.iter().enumerate() {
-            for (point_index, point) in self.points().into_iter().enumerate() {
-                let label = label(arm, &point);
-                let layers: Vec<Value> =
-                    point.iter().map(|(path, value)| tree::at_path(path, (*value).clone())).collect();
-                for &seed in &seeds.0 {
-                    let seed = tree::at_path("seed", Value::from(seed));
-                    let mut stack: Vec<&Value> = vec![&self.base, settings];
-                    stack.extend(&layers);
-                    stack.push(&seed);
-                    stack.extend(&overrides.layers);
-                    let spec = resolve(&stack).map_err(|fault| self.explain(fault, arm, lines, overrides))?;
-                    let id = run_id(&label, &spec);
-                    if id.len() > LONGEST_NAME {
-                        let message = format!("the run's folder would be named {id}, which is too long for files");
-                        return Err(self.explain(Fault::new("", message), arm, lines, overrides));
-                    }
-                    runs.push(PlannedRun {
-                        experiment: self.name.clone(),
-                        id,
-                        label: label.clone(),
-                        arm: arm_index,
-                        point: point_index,
-                        spec: Arc::new(spec),
-                        start: None,
-                    });
-                }
-            }
-        }
-        self.check_measured(&runs, lines)?;
-        Ok(runs)
-    }
-
-    /// Every combination of the grid's values.
-    pub fn points(&self) -> Vec<Vec<(&str, &Value)>> {
-        self.grid.iter().fold(vec![vec![]], |points, (path, values)| {
-            let extend = |point: &Vec<_>| -> Vec<Vec<(&str, &Value)>> {
-                values.iter().map(|value| [point.clone(), vec![(path.as_str(), value)]].concat()).collect()
-            };
-            points.iter().flat_map(extend).collect()
-        })
-    }
-
-    /// Names the place in the file, or the flag, that a fault comes from.
-    fn explain(&self, fault: Fault, arm: &str, lines: &Lines, overrides: &Overrides) -> anyhow::Error {
-        if let Some(flag) = overrides.origin(&fault.path) {
-            return input_error!("{flag}: {}", fault.message);
-        }
-        lines.fault(fault, &[&format!("arms.{arm}."), "grid.", "base."])
     }
 }
 
@@ -554,60 +303,6 @@ fn name(path: &Path) -> Result<String> {
     }
 }
 
-fn stem(path: &Path) -> String {
+pub(super) fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// `NCL, sp 0.1`
-pub(super) fn label(arm: &str, point: &[(&str, &Value)]) -> String {
-    let values = point.iter().map(|(path, value)| format!("{} {}", short(path), tree::plain(value)));
-    let arm = (!arm.is_empty()).then(|| arm.to_string());
-    arm.into_iter().chain(values).collect::<Vec<_>>().join(", ")
-}
-
-/// Reads several experiment files and plans their runs.
-///
-/// # Errors
-/// As [`check_names`] and [`plan_file`].
-pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
-    check_names(files)?;
-    files.iter().map(|file| plan_file(file, overrides)).collect()
-}
-
-/// Refuses two files of one name: results and pictures are named after it, and one experiment's would replace the
-/// other's.
-///
-/// # Errors
-/// Two such files, or a folder that is not there.
-pub fn check_names(files: &[PathBuf]) -> Result<()> {
-    let mut names: IndexMap<String, &Path> = IndexMap::new();
-    for file in files {
-        let other = *names.entry(stem(file)).or_insert(file);
-        if other != file && sources::place(other)? != sources::place(file)? {
-            return Err(input_error!(
-                "{} and {} are both named `{}`, the name of their results and pictures; rename one",
-                other.display(),
-                file.display(),
-                stem(file)
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Reads an experiment file and plans its runs under what the command line changes.
-///
-/// # Errors
-/// Input errors that name the file, the line and the key, or the flag.
-pub fn plan_file(file: &Path, overrides: &Overrides) -> Result<(Experiment, Vec<PlannedRun>)> {
-    let (mut experiment, lines) = Experiment::read(file)?;
-    let mut runs = experiment.plan(&lines, overrides)?;
-    let without = |experiment: &Experiment| experiment.plan(&lines, &overrides.without_layers());
-    let changes = experiment.give_way(&runs, without, overrides)?;
-    if !changes.is_empty() {
-        changes.iter().for_each(|change| log::warn!("{}: {change}", experiment.name));
-        runs = experiment.plan(&lines, overrides)?;
-    }
-    log::debug!("{} has {} runs", file.display(), runs.len());
-    Ok((experiment, runs))
 }

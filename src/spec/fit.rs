@@ -6,7 +6,7 @@ use anyhow::Result;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::{CurveName, Experiment, Fault, Lines, TableSpec, experiment::label};
+use super::{CurveName, Experiment, Fault, Lines, TableSpec, curves::label};
 use crate::fault::unknown;
 
 /// How far the final values lie from the cells of a published table, for each value of one path of the grid.

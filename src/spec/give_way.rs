@@ -3,7 +3,7 @@
 
 use serde_yaml::Value;
 
-use super::{Experiment, MapSpec, PlannedRun, RunSpec, experiment::short, input::Overrides, tree};
+use super::{Experiment, MapSpec, PlannedRun, RunSpec, curves::short, input::Overrides, tree};
 
 impl Experiment {
     /// Replaces an axis of the grid by the one value that the command line leaves of it, and leaves out arms that have

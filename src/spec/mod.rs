@@ -2,6 +2,7 @@
 
 mod check_data;
 mod claim;
+mod curves;
 mod data;
 mod design;
 mod experiment;
@@ -13,11 +14,14 @@ mod id;
 mod input;
 pub mod layout;
 mod lines;
+mod look;
 mod measured;
 mod methods;
 mod open;
 mod optimizer;
 mod panel;
+mod plan;
+mod planned_run;
 mod registered;
 mod resolve;
 mod run;
@@ -29,21 +33,23 @@ pub mod yaml;
 
 pub use crate::fault::{Fault, InputError, nearest, unknown};
 pub use claim::{Bound, Claim, Moment, Published};
+pub use curves::{CurveName, short};
 pub use design::Design;
-pub use experiment::{
-    ArmLook, CurveName, Experiment, Ink, MapSpec, PlannedRun, TableSpec, check_names, plan_all, plan_file, short,
-};
+pub use experiment::{Experiment, MapSpec, TableSpec};
 pub use file::read_yaml;
 pub use fit::{Candidate, FitSpec};
 pub use id::run_id;
 pub use input::Overrides;
 pub use lines::Lines;
+pub use look::{ArmLook, Ink};
 pub use methods::{Method, methods};
 pub use open::{OpenSetting, OpenSettings, Reading};
 #[cfg(test)]
 pub(crate) use optimizer::recorded as optimizer_tests;
 pub use optimizer::{Memory, Optimizer, Schedule};
 pub use panel::PanelSpec;
+pub use plan::{check_names, plan_all, plan_file};
+pub use planned_run::PlannedRun;
 pub use registered::{Registered, Registration, Statistic};
 pub use resolve::{defaults, resolve};
 pub use run::*;

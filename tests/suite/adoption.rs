@@ -8,20 +8,20 @@ use serde_json::Value;
 use crate::workbench::{Workbench, runs};
 
 fn trained(flags: &[&str]) -> Workbench {
-    let bench = Workbench::new(tiny!("3", "arms:\n  First: { method: ncl }\nseeds: 1..3\n"));
-    bench.landscape(&[&["run", "tiny.yaml"], flags].concat()).success();
-    let same = fs::read_to_string(bench.path("tiny.yaml")).unwrap().replace("First", "Same");
-    fs::write(bench.path("other.yaml"), same.replace("1..3", "2..4")).unwrap();
-    bench
+    let workbench = Workbench::new(tiny!("3", "arms:\n  First: { method: ncl }\nseeds: 1..3\n"));
+    workbench.landscape(&[&["run", "tiny.yaml"], flags].concat()).success();
+    let same = fs::read_to_string(workbench.path("tiny.yaml")).unwrap().replace("First", "Same");
+    fs::write(workbench.path("other.yaml"), same.replace("1..3", "2..4")).unwrap();
+    workbench
 }
 
 #[test]
 fn the_same_settings_are_taken_over_under_their_own_name() {
-    let bench = trained(&[]);
+    let workbench = trained(&[]);
     let told = predicate::str::contains("1 runs trained, 2 recorded before")
         .and(predicate::str::contains("2 of the recorded runs were taken over from other experiments"));
-    bench.landscape(&["run", "other.yaml"]).success().stderr(told);
-    let (ours, theirs) = (bench.runs(), runs(&bench.path("results/other")));
+    workbench.landscape(&["run", "other.yaml"]).success().stderr(told);
+    let (ours, theirs) = (workbench.runs(), runs(&workbench.path("results/other")));
     assert_eq!((ours.len(), theirs.len()), (3, 3));
     for (from, to) in ours[1..].iter().zip(&theirs) {
         for file in ["spec.yaml", "metrics.csv", "final.safetensors"] {
@@ -31,14 +31,14 @@ fn the_same_settings_are_taken_over_under_their_own_name() {
         assert_eq!(summary["taken_from"], format!("tiny/{}", from.file_name().unwrap().to_string_lossy()));
         assert_eq!((&summary["experiment"], &summary["label"]), (&"other".into(), &"Same".into()));
     }
-    bench.landscape(&["results", "verify"]).success().stdout(predicate::str::contains("6 records, all whole"));
-    bench.landscape(&["run", "other.yaml", "--force"]).success().stderr(predicate::str::contains("3 runs trained"));
+    workbench.landscape(&["results", "verify"]).success().stdout(predicate::str::contains("6 records, all whole"));
+    workbench.landscape(&["run", "other.yaml", "--force"]).success().stderr(predicate::str::contains("3 runs trained"));
 }
 
 #[test]
 fn what_is_damaged_or_made_by_other_code_is_trained() {
-    let bench = trained(&[]);
-    let [first, second, third] = &bench.runs()[..] else { panic!("three runs") };
+    let workbench = trained(&[]);
+    let [first, second, third] = &workbench.runs()[..] else { panic!("three runs") };
     fs::write(second.join("final.safetensors"), b"damaged").unwrap();
     let summary = fs::read_to_string(third.join("summary.json")).unwrap();
     let mut other: Value = serde_json::from_str(&summary).unwrap();
@@ -46,7 +46,7 @@ fn what_is_damaged_or_made_by_other_code_is_trained() {
     other["digest"] = "".into();
     fs::write(third.join("summary.json"), other.to_string()).unwrap();
     assert!(first.exists());
-    bench
+    workbench
         .landscape(&["run", "other.yaml"])
         .success()
         .stderr(predicate::str::contains("3 runs trained, 0 recorded before"));
@@ -55,7 +55,7 @@ fn what_is_damaged_or_made_by_other_code_is_trained() {
 #[test]
 #[cfg(feature = "torch")]
 fn an_engine_that_is_asked_for_computes() {
-    let bench = trained(&["--engine", "fused"]);
+    let workbench = trained(&["--engine", "fused"]);
     let told = predicate::str::contains("3 runs trained, 0 recorded before");
-    bench.landscape(&["run", "other.yaml", "--engine", "autograd"]).success().stderr(told);
+    workbench.landscape(&["run", "other.yaml", "--engine", "autograd"]).success().stderr(told);
 }

@@ -19,11 +19,11 @@ seeds: 1..3
 
 #[test]
 fn every_method_and_seed_is_a_row_whatever_the_threads() {
-    let bench = Workbench::new(SPARSITIES);
+    let workbench = Workbench::new(SPARSITIES);
     let csv = |jobs: &str, more: &[&str]| {
         let flags = ["ceilings", "tiny.yaml", "--methods", "pca,fast-ica", "--output", "a.csv", "--jobs", jobs];
-        let table = bench.landscape(&[&flags, more].concat()).success().get_output().stdout.clone();
-        (fs::read_to_string(bench.path("a.csv")).unwrap(), String::from_utf8(table).unwrap())
+        let table = workbench.landscape(&[&flags, more].concat()).success().get_output().stdout.clone();
+        (fs::read_to_string(workbench.path("a.csv")).unwrap(), String::from_utf8(table).unwrap())
     };
     let (alone, table) = csv("1", &[]);
     assert_eq!((alone.clone(), table.clone()), csv("3", &[]));
@@ -45,14 +45,14 @@ fn every_method_and_seed_is_a_row_whatever_the_threads() {
 
 #[test]
 fn the_papers_data_are_taken_without_an_experiment() {
-    let bench = Workbench::new(SPARSITIES);
+    let workbench = Workbench::new(SPARSITIES);
     let flags = ["ceilings", "--methods", "fast-ica", "--seeds", "1"];
-    bench.landscape(&flags).success().stdout(predicate::str::contains("10 of 10"));
+    workbench.landscape(&flags).success().stdout(predicate::str::contains("10 of 10"));
 }
 
 #[test]
 fn what_has_no_ceiling_is_refused() {
-    let bench = Workbench::new(SPARSITIES);
+    let workbench = Workbench::new(SPARSITIES);
     for (arguments, said) in [
         (&["--set", "data.fresh=true"][..], "data.fresh: ceilings are of samples that are drawn once"),
         (&["tiny.yaml", "--set", "views.masking_prob=1"], "views.masking_prob: a masked autoencoder needs visible"),
@@ -61,8 +61,8 @@ fn what_has_no_ceiling_is_refused() {
         (&["--jobs", "0"], "is not a whole number from 1 on"),
         (&["--output", "none/a.csv"], "--output none/a.csv: there is no folder none"),
     ] {
-        let refused = bench.landscape(&[&["ceilings"], arguments].concat()).code(2);
+        let refused = workbench.landscape(&[&["ceilings"], arguments].concat()).code(2);
         refused.stderr(predicate::str::contains(said)).stdout("");
     }
-    assert!(!bench.path("none").exists());
+    assert!(!workbench.path("none").exists());
 }

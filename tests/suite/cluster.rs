@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use contrastive_landscape::record::{Claims, Workspace};
+use contrastive_landscape::record::{Leases, Workspace};
 use predicates::{prelude::*, str::contains};
 use serde_json::Value;
 
@@ -172,10 +172,10 @@ fn a_broken_record_that_is_being_trained_again_is_left_alone() {
     let run = workbench.runs().remove(0);
     fs::write(run.join("metrics.csv"), "").unwrap();
     let workspace = Workspace::of(&workbench.path("results"), "tiny");
-    let claim = Claims::open(&workspace).unwrap().claim(run.file_name().unwrap().to_str().unwrap()).unwrap();
+    let lease = Leases::open(&workspace).unwrap().take(run.file_name().unwrap().to_str().unwrap()).unwrap();
     let prune = || workbench.landscape(&["results", "prune", "--broken", "--yes"]).success();
     prune().stdout(contains("nothing to remove"));
-    drop(claim);
+    drop(lease);
     prune().stdout(contains("1 removed"));
     assert!(!run.exists());
 }

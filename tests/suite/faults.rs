@@ -18,7 +18,7 @@ use contrastive_landscape::{
     autograd::AutogradEngine,
     engine::{Batch, Engine, Member, Views},
     record::{self, Summary, Workspace, read_run},
-    runner::{Chosen, DeviceChoice, EngineChoice, Interrupted, Options, run, run_with},
+    runner::{DeviceChoice, EngineChoice, EngineKind, Interrupted, Options, run, run_with},
     spec::{PlannedRun, Turn, layout::StateDict, resolve, run_id},
 };
 use ndarray::{Array2, ArrayD};
@@ -81,8 +81,7 @@ fn plan(seeds: std::ops::RangeInclusive<u64>) -> Vec<PlannedRun> {
              train: {{epochs: 6, batch_size: 16}}}}"
         );
         let spec = Arc::new(resolve(&[&serde_yaml::from_str(&text).unwrap()]).unwrap());
-        let (experiment, id, label) = ("tiny".into(), run_id("NCL", &spec), "NCL".into());
-        PlannedRun { experiment, id, label, arm: 0, point: 0, spec, start: None }
+        PlannedRun::alone("tiny", run_id("NCL", &spec), "NCL", spec)
     };
     seeds.map(run).collect()
 }
@@ -107,7 +106,7 @@ fn a_cohort_that_is_too_large_for_the_memory_is_halved() {
     let results = tempfile::tempdir().unwrap();
     let runs = plan(1..=8);
     let built = AtomicUsize::new(0);
-    let build = |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
+    let build = |_: EngineKind, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         built.fetch_add(1, Ordering::SeqCst);
         let inner = AutogradEngine::new(members, device)?;
         let too_many = members.len() > 3;
@@ -126,7 +125,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     let results = tempfile::tempdir().unwrap();
     let runs = plan(1..=8);
     let steps = Arc::new(AtomicUsize::new(0));
-    let build = |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
+    let build = |_: EngineKind, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         let inner = AutogradEngine::new(members, device)?;
         let (cursed, steps) = (members.iter().any(|member| member.spec.seed == 3), Arc::clone(&steps));
         // In the fourth epoch, so that there are checkpoints to resume from.
@@ -139,7 +138,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
     assert!(failure.run.contains("_seed3_") && format!("{:#}", failure.error).contains("panicked: seed 3"));
     assert!(runs.iter().filter(|run| run.spec.seed != 3).all(|run| summary(results.path(), run).resumed == 1));
     let [unfinished] = record::unfinished(results.path(), "tiny").unwrap().try_into().unwrap();
-    assert!(unfinished.failure.unwrap().error.contains("seed 3") && !unfinished.claimed);
+    assert!(unfinished.failure.unwrap().error.contains("seed 3") && !unfinished.leased);
     assert_eq!(unfinished.progress.unwrap().epoch, 3);
     // The next start resumes it, and the note goes.
     let outcome = run(&runs, &options(results.path())).unwrap();
@@ -151,7 +150,7 @@ fn a_panic_is_the_failure_of_its_run_alone() {
 fn interrupted_in_the_first_epoch(runs: &[PlannedRun], results: &Path) -> Interrupted {
     let options = options(results);
     let asked = options.interrupt.clone();
-    let build = move |_: Chosen, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
+    let build = move |_: EngineKind, members: &[Member], device: Device| -> Result<Box<dyn Engine>> {
         let (inner, asked) = (AutogradEngine::new(members, device)?, asked.clone());
         Ok(Box::new(Faulty { inner, before_step: Box::new(move || asked.ask()) }))
     };

@@ -6,11 +6,11 @@ use std::{cell::Cell, fs, path::Path, str::FromStr};
 
 use anyhow::Result;
 use contrastive_landscape::{
-    cluster::TimeLimit,
     plots::Band,
     runner::{
         self, DeviceChoice, EngineChoice, IndexChoice, Pieces, ProgressMode, Shard, ShardChoice, Share, whole_plan,
     },
+    slurm::TimeLimit,
     spec::{Experiment, Overrides, PlannedRun, Seeds},
 };
 use proptest::prelude::*;

@@ -13,7 +13,7 @@ use std::{
 
 use contrastive_landscape::{
     losses::LossSpec,
-    runner::{Chosen, memory_needed},
+    runner::{EngineKind, memory_needed},
     spec::{RunSpec, methods},
     train,
 };
@@ -263,7 +263,7 @@ fn valid_settings_are_trained_to_the_end() {
         }
         Ok(spec) if cfg!(not(feature = "torch")) && train(&spec).is_err() => {} // autograd's
         Ok(spec) => {
-            assert!(memory_needed(&spec, Chosen::Autograd) < MEMORY, "{text}");
+            assert!(memory_needed(&spec, EngineKind::Autograd) < MEMORY, "{text}");
             let rows = outcome(spec).unwrap_or_else(|error| panic!("{error}:\n{text}"));
             assert!((2..=3).contains(&rows), "{rows} rows:\n{text}");
             trained.set(trained.get() + 1);

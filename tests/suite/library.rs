@@ -23,9 +23,9 @@ fn spec(settings: &str) -> RunSpec {
 #[test]
 fn a_run_in_memory_is_what_the_program_records() {
     let run = train(&spec(&format!("{SETTINGS}  seed: 3\n"))).unwrap();
-    let bench = Workbench::new(&format!("title: One\npaper: none\nclaim: The same.\nbase:{SETTINGS}seeds: 3..3\n"));
-    bench.landscape(&["run", "tiny.yaml"]).success();
-    let [folder]: [_; 1] = bench.runs().try_into().unwrap();
+    let workbench = Workbench::new(&format!("title: One\npaper: none\nclaim: The same.\nbase:{SETTINGS}seeds: 3..3\n"));
+    workbench.landscape(&["run", "tiny.yaml"]).success();
+    let [folder]: [_; 1] = workbench.runs().try_into().unwrap();
     assert!(run.state == read_state(&folder.join("final.safetensors")).unwrap(), "other parameters");
     let recorded = Metrics::read(&folder.join("metrics.csv")).unwrap();
     let minima: Vec<f64> = run.rows.iter().map(|row| row.cosine.min).collect();

@@ -82,8 +82,7 @@ fn in_pieces(specs: &[Arc<RunSpec>], build: Build) -> (Vec<Log>, Vec<StateDict>)
 }
 
 fn planned(place: usize, spec: &Arc<RunSpec>) -> PlannedRun {
-    let (experiment, id, label) = ("tiny".into(), format!("run{place}"), String::new());
-    PlannedRun { experiment, id, label, arm: 0, point: 0, spec: spec.clone(), start: None }
+    PlannedRun::alone("tiny", format!("run{place}"), "", spec.clone())
 }
 
 fn check(specs: &[Arc<RunSpec>], build: Build, name: &str) {

@@ -1,117 +1,14 @@
-//! State dicts that `torch.save` wrote (`.pt`, `.pth`): a zip of a pickle, `data.pkl`, and one raw file for each storage.
-//!
-//! The pickle is read, not executed: it can name tensors and dictionaries; anything else that it asks Python to build
-//! becomes an object that holds nothing. Whatever it says, reading it takes time and memory in proportion to the file.
+//! The pickle of a state dict, on a machine of its own: opcodes in, dictionaries and tensors out.
 
-use std::{collections::HashMap, fs::File, io::Read, path::Path};
+use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use ndarray::{ArrayD, Dimension, IxDyn};
-use zip::ZipArchive;
 
-use super::regular;
-use crate::spec::layout::StateDict;
-
-/// Reads a state dict saved alone or, as the authors do, under `model_state_dict` in a dictionary.
-///
-/// # Errors
-/// A file that is no zip of `torch.save` (before PyTorch 1.6 it wrote another format), tensors other than float32,
-/// float64 and int64, and a file that ends early or contradicts itself.
-pub fn read_torch_state(path: &Path) -> Result<StateDict> {
-    let read = || -> Result<StateDict> {
-        let file = regular::open(path)?;
-        let length = file.metadata()?.len();
-        let mut archive = ZipArchive::new(file).context("not a file of torch.save of PyTorch 1.6 or newer")?;
-        let folder = archive.file_names().find_map(|name| name.strip_suffix("data.pkl")).map(String::from);
-        let folder = folder.context("no data.pkl in it: not a file of torch.save")?;
-        if let Ok(order) = bytes(&mut archive, &format!("{folder}byteorder")) {
-            ensure!(order == b"little", "it was saved on a big-endian machine");
-        }
-        let pickle = bytes(&mut archive, &format!("{folder}data.pkl"))?;
-        ensure!(pickle.len() <= LONGEST_PICKLE, "its pickle has more than {LONGEST_PICKLE} bytes");
-        let pickle = Pickle::read(&pickle)?;
-        let mut state = StateDict::new();
-        let mut read = 0;
-        for (name, tensor) in pickle.state_dict()? {
-            let storage = bytes(&mut archive, &format!("{folder}data/{}", tensor.storage.key))?;
-            read += storage.len() as u64;
-            ensure!(read <= SHARED * length, "more than {SHARED} of its tensors share each of its storages");
-            state.insert(name.into(), tensor.values(&storage).with_context(|| name.to_string())?);
-        }
-        Ok(state)
-    };
-    read().with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Most bytes of a pickle: a state dict takes about a hundred for each tensor.
-const LONGEST_PICKLE: usize = 1 << 20;
-
-/// How often, on average, a storage may serve. (The authors' trained models name some parameters twice.)
-const SHARED: u64 = 8;
+use super::tensor::{SavedTensor, Storage};
 
 /// Letters of a class's or storage's name, and axes of a tensor, at most.
 const LONGEST_NAME: usize = 200;
 const MOST_AXES: usize = 16;
-
-/// A file of the archive, which torch.save does not compress: what would unpack to more than it takes is another's.
-fn bytes(archive: &mut ZipArchive<File>, name: &str) -> Result<Vec<u8>> {
-    let file = archive.by_name(name).with_context(|| format!("no {name} in it"))?;
-    let length = file.compressed_size();
-    ensure!(file.size() <= length, "{name} is compressed, which torch.save does not do");
-    let mut out = Vec::new();
-    file.take(length).read_to_end(&mut out)?;
-    Ok(out)
-}
-
-/// A file of numbers, by what torch calls its type.
-#[derive(Clone, Debug)]
-struct Storage {
-    class: String,
-    key: String,
-}
-
-/// A strided view of a storage.
-#[derive(Clone, Debug)]
-struct SavedTensor {
-    storage: Storage,
-    offset: usize,
-    shape: Vec<usize>,
-    strides: Vec<usize>,
-}
-
-impl SavedTensor {
-    fn values(&self, storage: &[u8]) -> Result<ArrayD<f64>> {
-        let flat: Vec<f64> = match self.storage.class.as_str() {
-            "torch.FloatStorage" => numbers(storage, |bytes| f64::from(f32::from_le_bytes(bytes))),
-            "torch.DoubleStorage" => numbers(storage, f64::from_le_bytes),
-            "torch.LongStorage" => numbers(storage, |bytes| i64::from_le_bytes(bytes) as f64),
-            other => bail!("its type is {other}; float32, float64 and int64 can be read"),
-        };
-        ensure!(self.shape.len() == self.strides.len(), "its shape and strides differ in length");
-        let count = self.shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
-        // Arrays without entries have lengths along their other axes all the same.
-        let spans = self
-            .shape
-            .iter()
-            .filter(|&&size| size > 0)
-            .try_fold(1isize, |span, &size| span.checked_mul(isize::try_from(size).ok()?));
-        ensure!(spans.is_some(), "its shape cannot be counted");
-        let farthest =
-            self.shape.iter().zip(&self.strides).try_fold(self.offset, |at, (&size, &stride)| {
-                at.checked_add(size.saturating_sub(1).checked_mul(stride)?)
-            });
-        let fits = count == Some(0) || farthest.is_some_and(|at| at < flat.len());
-        ensure!(fits && count.is_some_and(|count| count <= flat.len()), "it is larger than its storage");
-        let at = |index: IxDyn| -> usize {
-            self.offset + index.slice().iter().zip(&self.strides).map(|(i, stride)| i * stride).sum::<usize>()
-        };
-        Ok(ArrayD::from_shape_fn(IxDyn(&self.shape), |index| flat[at(index)]))
-    }
-}
-
-fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-    bytes.chunks_exact(N).map(|chunk| number(chunk.try_into().expect("chunks of N bytes"))).collect()
-}
 
 /// What a pickle builds. Children are indices of [`Pickle::objects`], so that sharing and cycles cost nothing.
 #[derive(Clone, Debug)]
@@ -130,7 +27,7 @@ enum Object {
 
 /// The objects of a pickle; the last one on its stack is the one that was saved.
 #[derive(Default)]
-struct Pickle {
+pub struct Pickle {
     objects: Vec<Object>,
     stack: Vec<usize>,
     /// Heights of the stack at the open marks.
@@ -140,7 +37,7 @@ struct Pickle {
 
 impl Pickle {
     /// Runs the opcodes of protocols 2 to 5 that saving dictionaries of tensors uses.
-    fn read(mut rest: &[u8]) -> Result<Self> {
+    pub fn read(mut rest: &[u8]) -> Result<Self> {
         let mut pickle = Self::default();
         let bytes = &mut rest;
         loop {
@@ -316,7 +213,7 @@ impl Pickle {
     }
 
     /// Tensors by name.
-    fn state_dict(&self) -> Result<Vec<(&str, &SavedTensor)>> {
+    pub fn state_dict(&self) -> Result<Vec<(&str, &SavedTensor)>> {
         let root = self.entries(self.top()?).context("what it holds is no dictionary")?;
         let nested = root.iter().find(|(name, _)| *name == "model_state_dict").and_then(|&(_, at)| self.entries(at));
         let tensors = nested.unwrap_or(root).into_iter().filter_map(|(name, at)| match &self.objects[at] {
@@ -376,107 +273,20 @@ fn size(value: i64) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use ndarray::array;
+    use std::{fs::File, path::Path};
 
-    fn fixture() -> std::path::PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/final_model.pt")
-    }
+    use zip::ZipArchive;
 
-    /// `tests/data/make_final_model.py` wrote the file.
-    #[test]
-    fn what_torch_saved_is_read() {
-        let state = read_torch_state(&fixture()).unwrap();
-        let names: Vec<&str> = state.keys().map(String::as_str).collect();
-        assert_eq!(names, ["Wo.weight", "Wo.bias", "Wt.weight", "Wt.bias", "bo", "double", "bno.num_batches_tracked"]);
-        // Stored transposed, as the authors' encoders are.
-        assert_eq!(state["Wo.weight"], array![[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]].into_dyn());
-        assert_eq!(state["Wo.bias"], array![0.5, -0.5].into_dyn());
-        assert_eq!(state["bo"], state["Wo.bias"]);
-        assert_eq!(state["double"], array![1.0 / 3.0].into_dyn());
-        assert_eq!(state["bno.num_batches_tracked"], ndarray::arr0(7.0).into_dyn());
-    }
-
-    #[test]
-    fn what_is_no_such_file_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.pt");
-        assert!(read_torch_state(&path).is_err());
-        std::fs::write(&path, b"\x80\x02}q\x00.").unwrap();
-        assert!(format!("{:#}", read_torch_state(&path).unwrap_err()).contains("1.6 or newer"));
-    }
+    use super::{super::bytes, *};
 
     #[test]
     fn every_beginning_of_a_pickle_is_an_error() {
-        let mut archive = ZipArchive::new(File::open(fixture()).unwrap()).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/final_model.pt");
+        let mut archive = ZipArchive::new(File::open(file).unwrap()).unwrap();
         let pickle = bytes(&mut archive, "final_model/data.pkl").unwrap();
         assert!(Pickle::read(&pickle).unwrap().state_dict().is_ok());
         for end in 0..pickle.len() - 1 {
             assert!(Pickle::read(&pickle[..end]).is_err());
-        }
-    }
-
-    /// A file as torch.save writes it, of a pickle and one storage; `copies` opcodes stand in the pickle's middle.
-    fn saved(compression: zip::CompressionMethod, storage: &[u8], middle: &[u8]) -> Result<StateDict> {
-        use std::io::Write;
-        let path = tempfile::tempdir()?.keep().join("x.pt");
-        let mut archive = zip::ZipWriter::new(File::create(&path)?);
-        let options = zip::write::SimpleFileOptions::default().compression_method(compression);
-        let mut pickle = b"\x80\x02}q\x00(".to_vec();
-        pickle.extend(b"X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\nq\x01((X\x07\x00\x00\x00storage");
-        pickle.extend(b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x02tQK\x00K\x02\x85K\x01\x85tR");
-        pickle.extend(middle);
-        pickle.extend(b"u.");
-        for (name, content) in [("x/data.pkl", &*pickle), ("x/data/0", storage)] {
-            archive.start_file(name, options)?;
-            archive.write_all(content)?;
-        }
-        archive.finish()?;
-        read_torch_state(&path)
-    }
-
-    #[test]
-    fn what_unpacks_to_more_than_the_file_is_refused() {
-        let two = [0u8; 8];
-        let plain = saved(zip::CompressionMethod::Stored, &two, b"").unwrap();
-        assert_eq!(plain["a"], array![0.0, 0.0].into_dyn());
-        // Twenty thousand copies of a dictionary, and of a tuple, take no more than one.
-        let copies = b"X\x01\x00\x00\x00bctorch._utils\n_rebuild_parameter\nh\x00\x85R".repeat(20_000);
-        assert_eq!(saved(zip::CompressionMethod::Stored, &two, &copies).unwrap().len(), 1);
-        let shared: Vec<u8> =
-            (0..40u8).flat_map(|i| [b"X\x01\x00\x00\x00".as_slice(), &[b'A' + i], &again()].concat()).collect();
-        let error = format!("{:#}", saved(zip::CompressionMethod::Stored, &[0; 80_000], &shared).unwrap_err());
-        assert!(error.contains("share each of its storages"), "{error}");
-    }
-
-    /// The tensor of [`saved`] once more.
-    fn again() -> Vec<u8> {
-        let mut pickle = b"h\x01((X\x07\x00\x00\x00storage".to_vec();
-        pickle.extend(b"ctorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x02tQK\x00K\x02\x85K\x01\x85tR");
-        pickle
-    }
-
-    #[test]
-    fn a_tensor_beyond_its_storage_is_an_error() {
-        let tensor = |offset: usize, shape: &[usize], strides: &[usize]| SavedTensor {
-            storage: Storage { class: "torch.FloatStorage".into(), key: "0".into() },
-            offset,
-            shape: shape.to_vec(),
-            strides: strides.to_vec(),
-        };
-        let storage = [0u8; 16];
-        assert!(tensor(1, &[3], &[1]).values(&storage).is_ok());
-        assert!(tensor(9, &[0], &[1]).values(&storage).is_ok());
-        for wrong in [
-            tensor(2, &[3], &[1]),
-            tensor(0, &[2, 2], &[3, 1]),
-            tensor(0, &[usize::MAX, 2], &[0, 0]),
-            tensor(0, &[1 << 40], &[0]),
-            tensor(0, &[2], &[]),
-            tensor(usize::MAX, &[2], &[usize::MAX]),
-            tensor(0, &[0, 1 << 62, 1 << 62], &[0, 0, 0]),
-        ] {
-            assert!(wrong.values(&storage).is_err());
         }
     }
 }

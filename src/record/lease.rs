@@ -14,28 +14,28 @@ use sha2::{Digest, Sha256};
 
 use super::Workspace;
 
-/// The runs of an experiment that this process has claimed, among all processes that share the folder.
+/// The leases of an experiment's runs that this process holds, among all processes that share the folder.
 ///
-/// A claim is a lock on one byte of the experiment's `lock` file (an open-file-description lock of `fcntl`); a hash of
+/// A lease is a lock on one byte of the experiment's `lock` file (an open-file-description lock of `fcntl`); a hash of
 /// the run's name says which byte. The kernel releases it when its owner dies, however that happens. On NFS the server
-/// keeps it: a killed process gives it back at once, a machine that vanishes when its lease runs out (NFSv4: 90 seconds
-/// by default). One lock file per run would do the same, but a single file leaves nothing to clean up and needs one
-/// descriptor for a cohort of a thousand.
+/// does: at once for a killed process, after a grace period (NFSv4: 90 seconds by default) for a machine that vanishes.
+/// One lock file per run would do the same, but a single file leaves nothing to clean up and needs one descriptor for a
+/// cohort of a thousand.
 #[derive(Debug)]
-pub struct Claims {
+pub struct Leases {
     file: File,
     path: std::path::PathBuf,
 }
 
 /// A run that is ours until this value is dropped.
 #[derive(Debug)]
-pub struct Claim {
-    claims: Arc<Claims>,
+pub struct Lease {
+    leases: Arc<Leases>,
     /// None on a file system that has no locks.
     byte: Option<i64>,
 }
 
-impl Claims {
+impl Leases {
     /// Opens the lock file of a workspace, and creates it if need be.
     pub fn open(workspace: &Workspace) -> Result<Arc<Self>> {
         let path = workspace.lock();
@@ -44,17 +44,16 @@ impl Claims {
         Ok(Arc::new(Self { file, path }))
     }
 
-    /// Claims a run; none if another process has it.
+    /// Takes the lease of a run; none if another process holds it.
     ///
-    /// Claims of one `Claims` do not exclude each other: the process itself keeps its threads from claiming a run
-    /// twice.
+    /// Leases of one `Leases` do not exclude each other: the process itself keeps its threads from taking a run twice.
     ///
-    /// On a file system without locks every claim succeeds, with a warning: two processes may then train the same run,
+    /// On a file system without locks it is always granted, with a warning: two processes may then train the same run,
     /// which costs only time, since both write the same record and each writes it whole.
-    pub fn claim(self: &Arc<Self>, run: &str) -> Result<Option<Claim>> {
+    pub fn take(self: &Arc<Self>, run: &str) -> Result<Option<Lease>> {
         let byte = byte_of(run);
         match self.set(byte, libc::F_WRLCK) {
-            Ok(()) => Ok(Some(Claim { claims: Arc::clone(self), byte: Some(byte) })),
+            Ok(()) => Ok(Some(Lease { leases: Arc::clone(self), byte: Some(byte) })),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
             Err(Errno::ENOLCK | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EINVAL) => {
                 static ONCE: std::sync::Once = std::sync::Once::new();
@@ -64,7 +63,7 @@ impl Claims {
                         self.path.display()
                     );
                 });
-                Ok(Some(Claim { claims: Arc::clone(self), byte: None }))
+                Ok(Some(Lease { leases: Arc::clone(self), byte: None }))
             }
             Err(error) => Err(error).with_context(|| format!("cannot lock {}", self.path.display())),
         }
@@ -75,24 +74,24 @@ impl Claims {
     }
 }
 
-impl Claim {
+impl Lease {
     /// Whether other processes are kept out; they are not on a file system without locks.
     pub fn is_exclusive(&self) -> bool {
         self.byte.is_some()
     }
 }
 
-impl Drop for Claim {
+impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(byte) = self.byte {
             // Unlocking fails only on a broken connection, and then the server releases the lock by itself.
-            let _ = self.claims.set(byte, libc::F_UNLCK);
+            let _ = self.leases.set(byte, libc::F_UNLCK);
         }
     }
 }
 
-/// Whether some process is training the run. Asks without claiming anything.
-pub fn is_claimed(results: &Path, experiment: &str, run: &str) -> bool {
+/// Whether some process is training the run. Asks without taking anything.
+pub fn is_leased(results: &Path, experiment: &str, run: &str) -> bool {
     open_lock(&Workspace::of(results, experiment)).is_some_and(|file| is_locked(&file, run))
 }
 
@@ -101,7 +100,7 @@ pub fn open_lock(workspace: &Workspace) -> Option<File> {
     File::open(workspace.lock()).ok()
 }
 
-/// [`is_claimed`] for many runs of one open lock file.
+/// [`is_leased`] for many runs of one open lock file.
 pub fn is_locked(lock: &File, run: &str) -> bool {
     let mut asked = flock(byte_of(run), libc::F_WRLCK);
     fcntl(lock, FcntlArg::F_OFD_GETLK(&mut asked)).is_ok() && i32::from(asked.l_type) != libc::F_UNLCK
@@ -123,18 +122,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_keeps_others_out_until_it_is_dropped() {
+    fn a_lease_keeps_others_out_until_it_is_dropped() {
         let results = tempfile::tempdir().unwrap();
         let workspace = Workspace::of(results.path(), "fig1");
         workspace.create().unwrap();
-        let [ours, theirs] = [0, 1].map(|_| Claims::open(&workspace).unwrap());
-        let claim = ours.claim("a").unwrap().unwrap();
-        assert!(theirs.claim("a").unwrap().is_none());
-        assert!(theirs.claim("b").unwrap().is_some(), "another run is free");
-        assert!(is_claimed(results.path(), "fig1", "a") && !is_claimed(results.path(), "fig1", "b"));
-        drop(claim);
-        assert!(!is_claimed(results.path(), "fig1", "a"));
-        assert!(theirs.claim("a").unwrap().is_some());
+        let [ours, theirs] = [0, 1].map(|_| Leases::open(&workspace).unwrap());
+        let lease = ours.take("a").unwrap().unwrap();
+        assert!(theirs.take("a").unwrap().is_none());
+        assert!(theirs.take("b").unwrap().is_some(), "another run is free");
+        assert!(is_leased(results.path(), "fig1", "a") && !is_leased(results.path(), "fig1", "b"));
+        drop(lease);
+        assert!(!is_leased(results.path(), "fig1", "a"));
+        assert!(theirs.take("a").unwrap().is_some());
     }
 
     #[test]
@@ -142,7 +141,7 @@ mod tests {
         let results = tempfile::tempdir().unwrap();
         let workspace = Workspace::of(results.path(), "fig1");
         workspace.create().unwrap();
-        let _claim = Claims::open(&workspace).unwrap().claim("living").unwrap();
+        let _lease = Leases::open(&workspace).unwrap().take("living").unwrap();
         let [living, dead] = ["living", "dead.er"].map(|run| workspace.temporary(run).unwrap().keep());
         let finished = workspace.temporary("a.b").unwrap();
         for run in ["a.b", "c"] {

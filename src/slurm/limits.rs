@@ -1,3 +1,5 @@
+//! How large a job array may be here.
+
 use std::process::Command;
 
 /// Most tasks of an array that this cluster takes; none where there is no cluster to ask.
