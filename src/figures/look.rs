@@ -92,10 +92,15 @@ impl Axes {
     }
 }
 
+/// What an arm is called in pictures.
+pub fn label_of_arm<'a>(experiment: &'a Experiment, arm: &'a str) -> &'a str {
+    experiment.look.get(arm).and_then(|look| look.label.as_deref()).unwrap_or(arm)
+}
+
 /// What a curve is called in a legend: the arm as the file calls it there, and the grid's values in words.
 pub fn legend(experiment: &Experiment, run: &PlannedRun) -> String {
     let arm = experiment.arms.get_index(run.arm).map(|(name, _)| name.as_str()).unwrap_or_default();
-    let shown = experiment.look.get(arm).and_then(|look| look.label.as_deref()).unwrap_or(arm);
+    let shown = label_of_arm(experiment, arm);
     let rest = run.label.strip_prefix(arm).unwrap_or(&run.label).trim_start_matches(", ");
     let parts = rest.split(", ").filter(|part| !part.is_empty()).map(in_words);
     [shown.to_string()].into_iter().filter(|arm| !arm.is_empty()).chain(parts).collect::<Vec<_>>().join(", ")

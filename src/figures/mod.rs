@@ -7,6 +7,7 @@ mod fit;
 mod hue;
 mod look;
 mod outcomes;
+mod strips;
 mod sweeps;
 mod table;
 mod weights;
@@ -15,6 +16,7 @@ pub use fit::{Fit, fit_figure, fits};
 pub use hue::{arm_hues, hue, style};
 pub use look::{Axes, Interval};
 pub use outcomes::{Outcome, outcome};
+pub use strips::outcomes_figure;
 pub use sweeps::{Effect, distribution_figure, effects, effects_figure, map_figure};
 pub use table::{Cell, Table};
 pub use weights::weights;
@@ -26,7 +28,7 @@ use indexmap::IndexMap;
 
 use crate::{
     metrics::{Chance, chance},
-    plots::{Band, DotsGrid, FileFormat, HeatmapGrid, LineStyle},
+    plots::{Band, DotsGrid, FileFormat, HeatmapGrid, LineStyle, StripsGrid},
     record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
     spec::{Experiment, Ink, PanelSpec, PlannedRun, RunSpec},
 };
@@ -129,8 +131,8 @@ impl Drawing {
     /// Draws main effects, maps, fits and distributions, where the experiment has them, from the runs recorded so far.
     fn draw_sweep(&self, experiment: &Experiment, runs: &[PlannedRun]) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
-        let Experiment { design, map, distribution, fit, .. } = experiment;
-        if design.is_none() && map.is_none() && distribution.is_empty() && fit.is_none() {
+        let Experiment { design, map, outcomes, distribution, fit, .. } = experiment;
+        if design.is_none() && map.is_none() && outcomes.is_none() && distribution.is_empty() && fit.is_none() {
             return Ok(files);
         }
         self.create_folder()?;
@@ -153,6 +155,13 @@ impl Drawing {
                 let grid = sweeps::map_figure(&entry, map);
                 let subtitle = self.with_changes(&grid.subtitle);
                 HeatmapGrid { watermark: self.watermark(Some(experiment), runs), subtitle, ..grid }.draw(path)
+            })?;
+        }
+        if let Some(outcomes) = outcomes {
+            draw("outcomes", &|path| {
+                let grid = strips::outcomes_figure(&entry, outcomes, chance_of(runs));
+                let subtitle = self.with_changes(&settings(runs));
+                StripsGrid { watermark: self.watermark(Some(experiment), runs), subtitle, ..grid }.draw(path)
             })?;
         }
         if let Some(fit) = fit {

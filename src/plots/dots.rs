@@ -4,10 +4,11 @@ use anyhow::{Result, ensure};
 
 use super::axis::{Axis, Scale};
 use super::canvas::{Align, Canvas, Rect};
-use super::frame::{below, draw_x_label, draw_x_tick, fitting_ticks, tick_font};
+use super::categories::Categories;
+use super::frame::tick_font;
 use super::legend::{Entry, Key, diamond};
 use super::page::Cell;
-use super::style::{AXIS_LABEL, BLACK, GREY, GRID, GRID_WIDTH, LINE_HEIGHT, TICK, color};
+use super::style::{GREY, LINE_HEIGHT, TICK, color};
 use super::text::Font;
 
 /// One category.
@@ -46,18 +47,9 @@ pub struct Dots {
     pub reference_label: String,
 }
 
-struct Layout {
-    labels: Vec<Vec<String>>,
-    left: f64,
-    x_label: Vec<String>,
-}
-
 impl Dots {
-    fn layout(&self, width: f64) -> Layout {
-        let labels: Vec<_> = self.dots.iter().map(|dot| tick_font().wrap(&dot.label, 0.45 * width)).collect();
-        let widest = labels.iter().flatten().map(|line| tick_font().width(line)).fold(0.0, f64::max);
-        let x_label = Font::regular(AXIS_LABEL).wrap(&self.x_label, 0.5 * width);
-        Layout { labels, left: widest.ceil() + 14.0, x_label }
+    fn categories(&self, width: f64) -> Categories {
+        Categories::new(self.dots.iter().map(|dot| dot.label.as_str()), &self.x_label, width, 0.0)
     }
 
     /// The values that the axis shows; none if there is nothing to show.
@@ -84,10 +76,6 @@ impl Dots {
 /// Height of the strip over which the values of a category are spread.
 const SPREAD: f64 = 24.0;
 
-fn row_height(lines: usize) -> f64 {
-    lines.max(1) as f64 * 1.15 * TICK + 16.0
-}
-
 impl Cell for Dots {
     fn title(&self) -> &str {
         &self.title
@@ -102,40 +90,14 @@ impl Cell for Dots {
     }
 
     fn body_height(&self, width: f64) -> f64 {
-        let layout = self.layout(width);
-        layout.labels.iter().map(|lines| row_height(lines.len())).sum::<f64>() + below(layout.x_label.len())
+        self.categories(width).height()
     }
 
     fn draw(&self, canvas: &mut Canvas, body: Rect) {
-        let Some((low, high)) = self.range() else { return };
-        let Layout { labels, left, x_label } = self.layout(body.width());
-        let rows_height: f64 = labels.iter().map(|lines| row_height(lines.len())).sum();
-        let (left, bottom) = (body.left + left, body.top + rows_height);
-        let mut axis = Axis { scale: self.x_scale, low, high, start: left, end: body.right - 8.0 };
-        if let Some(last) = fitting_ticks(&axis).last() {
-            let overhang = axis.pixel(last.value) + tick_font().width(&last.label) / 2.0 - body.right;
-            axis.end -= overhang.max(0.0).ceil();
-        }
-        for tick in fitting_ticks(&axis) {
-            let x = axis.pixel(tick.value);
-            canvas.line(vec![(x, body.top), (x, bottom)], GRID_WIDTH, GRID);
-            draw_x_tick(canvas, &tick.label, x, bottom);
-        }
-        canvas.line(vec![(left, bottom), (axis.end, bottom)], 2.0, GREY);
-        draw_x_label(canvas, &x_label, (left + axis.end) / 2.0, bottom);
-
-        let mut top = body.top;
-        for (dot, lines) in self.dots.iter().zip(&labels) {
-            let height = row_height(lines.len());
-            let middle = top + height / 2.0;
-            canvas.line(vec![(left, middle), (axis.end, middle)], 1.0, GRID);
-            let text_height = (lines.len().saturating_sub(1)) as f64 * 1.15 * TICK;
-            for (i, line) in lines.iter().enumerate() {
-                let baseline = middle - text_height / 2.0 + (i as f64 * 1.15 + 0.5 * Font::ASCENT) * TICK;
-                canvas.text(line, (left - 14.0, baseline), Align::Right, tick_font(), BLACK);
-            }
+        let Some(range) = self.range() else { return };
+        let (axis, middles) = self.categories(body.width()).draw(canvas, body, self.x_scale, range);
+        for (dot, middle) in self.dots.iter().zip(middles) {
             dot.draw(canvas, &axis, middle);
-            top += height;
         }
     }
 

@@ -11,6 +11,7 @@ use super::heatmap::Heatmap;
 use super::page::{Cell, Page};
 use super::size::Size;
 use super::stats::Band;
+use super::strips::Strips;
 use super::surface::Surface;
 use crate::input_error;
 
@@ -137,6 +138,8 @@ pub struct Grid<P> {
 pub type HeatmapGrid = Grid<Heatmap>;
 /// Values with intervals by category, such as main effects or checked claims.
 pub type DotsGrid = Grid<Dots>;
+/// Marks of several settings by category, such as what methods find.
+pub type StripsGrid = Grid<Strips>;
 /// Functions of two variables, such as loss landscapes.
 pub type SurfaceGrid = Grid<Surface>;
 

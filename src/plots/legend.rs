@@ -1,6 +1,7 @@
 //! Legends: in the emptiest corner of a plot, or in rows below.
 
 use super::canvas::{Align, Canvas, Point, Rect};
+use super::strips::SpotLook;
 use super::style::{BLACK, LEGEND, LINE_HEIGHT, LineStyle, WHITE, color};
 use super::text::Font;
 
@@ -14,6 +15,7 @@ const INSET: f64 = 14.0;
 pub enum Key {
     Line(LineStyle),
     Dot(usize),
+    Spot(SpotLook),
     Diamond,
 }
 
@@ -51,6 +53,7 @@ impl Entry {
                 canvas.line(vec![(left + 4.0, middle), (left + SAMPLE - 4.0, middle)], 3.0, color(index));
                 canvas.disc((left + SAMPLE / 2.0, middle), 7.0, color(index));
             }
+            Key::Spot(look) => spot(canvas, (left + SAMPLE / 2.0, middle), look),
             Key::Diamond => diamond(canvas, (left + SAMPLE / 2.0, middle)),
         }
         for (i, line) in lines.iter().enumerate() {
@@ -65,6 +68,15 @@ pub fn diamond(canvas: &mut Canvas, (x, y): Point) {
     const RADIUS: f64 = 11.0;
     let (left, top, right, bottom) = ((x - RADIUS, y), (x, y - RADIUS), (x + RADIUS, y), (x, y + RADIUS));
     canvas.line(vec![left, top, right, bottom, left], 2.6, BLACK);
+}
+
+/// The mark of one setting: a disc, or a ring.
+pub fn spot(canvas: &mut Canvas, center: Point, look: SpotLook) {
+    const RADIUS: f64 = 7.5;
+    canvas.disc(center, RADIUS, color(look.color));
+    if look.open {
+        canvas.disc(center, RADIUS - 3.0, WHITE);
+    }
 }
 
 /// Entries one below the other, in a white box for a corner of a plot.
@@ -159,6 +171,7 @@ fn arranged(entries: Vec<Broken>, fit: usize) -> (Vec<Broken>, usize) {
     let hue = |(entry, _): &Broken| match entry.key {
         Key::Line(style) => Some(style.color),
         Key::Dot(color) => Some(color),
+        Key::Spot(look) => Some(look.color),
         Key::Diamond => None,
     };
     let families: Vec<_> = entries.chunk_by(|a, b| hue(a) == hue(b)).collect();

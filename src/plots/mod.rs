@@ -27,6 +27,7 @@
 
 mod axis;
 mod canvas;
+mod categories;
 mod curves;
 mod dots;
 mod figure;
@@ -39,6 +40,7 @@ mod painter;
 mod pdf;
 mod size;
 mod stats;
+mod strips;
 mod style;
 mod surface;
 mod text;
@@ -46,10 +48,11 @@ mod text;
 pub use axis::{Scale, Tick, linear_ticks};
 pub use curves::{Curve, Panel};
 pub use dots::{Dot, Dots};
-pub use figure::{DotsGrid, Figure, Grid, HeatmapGrid, SurfaceGrid};
+pub use figure::{DotsGrid, Figure, Grid, HeatmapGrid, StripsGrid, SurfaceGrid};
 pub use format::FileFormat;
 pub use heatmap::Heatmap;
 pub use size::Size;
 pub use stats::{Band, Summary, summarize};
+pub use strips::{Spot, SpotLook, Strips};
 pub use style::{COLORS, ColorScale, Dash, LineStyle};
 pub use surface::{Marker, Surface};

@@ -122,7 +122,7 @@ fn section(out: &mut String, variant: &Variant, folder: &Path, plots: &Path) {
     if let Some(finding) = &experiment.finding {
         let _ = writeln!(out, "{}\n", finding.trim());
     }
-    for suffix in ["", "-effects", "-map", "-fit", "-distribution"] {
+    for suffix in ["", "-effects", "-map", "-outcomes", "-fit", "-distribution"] {
         let picture = plots.join(format!("{}{suffix}.png", experiment.name));
         if picture.is_file() {
             let _ = writeln!(out, "![{}]({})\n", experiment.title, relative(folder, &picture));

@@ -9,7 +9,7 @@ use serde_yaml::Value;
 
 use super::{
     Fault, claim::Claim, design::Design, extends, extends::Extended, fit::FitSpec, lines::Lines, look::ArmLook,
-    panel::PanelSpec, resolve::readable, seeds::Seeds,
+    outcomes::OutcomesSpec, panel::PanelSpec, resolve::readable, seeds::Seeds,
 };
 use crate::{
     fault::{ensure, unknown},
@@ -70,6 +70,9 @@ pub struct Experiment {
     /// Final values over two of the grid's paths.
     #[serde(default)]
     pub map: Option<MapSpec>,
+    /// Where every arm ends, and how soon it has found all atoms.
+    #[serde(default)]
+    pub outcomes: Option<OutcomesSpec>,
     /// Columns of `metrics.csv` whose final values are drawn seed by seed.
     #[serde(default)]
     pub distribution: Vec<String>,
@@ -234,6 +237,9 @@ impl Experiment {
         self.check_published()?;
         for (index, claim) in self.claims.iter().enumerate() {
             claim.check(index, self)?;
+        }
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.check(&self.grid)?;
         }
         let Some(map) = &self.map else { return Ok(()) };
         let arms = (!self.arms.is_empty()).then_some(MapSpec::ARM);

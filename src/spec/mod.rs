@@ -19,6 +19,7 @@ mod measured;
 mod methods;
 mod open;
 mod optimizer;
+mod outcomes;
 mod panel;
 mod plan;
 mod planned_run;
@@ -47,6 +48,7 @@ pub use open::{OpenSetting, OpenSettings, Reading};
 #[cfg(test)]
 pub(crate) use optimizer::recorded as optimizer_tests;
 pub use optimizer::{Memory, Optimizer, Schedule};
+pub use outcomes::OutcomesSpec;
 pub use panel::PanelSpec;
 pub use plan::{check_names, plan_all, plan_file};
 pub use planned_run::PlannedRun;

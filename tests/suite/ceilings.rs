@@ -66,3 +66,25 @@ fn what_has_no_ceiling_is_refused() {
     }
     assert!(!workbench.path("none").exists());
 }
+
+/// The lines in the atlas's picture are what the committed measurement says.
+#[test]
+fn the_atlas_compares_with_its_ceilings() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/atlas");
+    let mut rows = csv::Reader::from_path(root.join("ceilings.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    let median = |method: &str| {
+        let of = rows.iter().filter(|row| &row[0] == method);
+        let mut values: Vec<f64> = of.map(|row| row[5].parse().unwrap()).collect();
+        values.sort_by(f64::total_cmp);
+        assert_eq!(values.len(), 5, "{method}");
+        values[2]
+    };
+    let text = fs::read_to_string(root.join("objectives.yaml")).unwrap();
+    let experiment: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    let references = &experiment["outcomes"]["references"];
+    for (name, method) in [("PCA", "pca"), ("sparse autoencoder", "sparse-autoencoder"), ("FastICA", "fast-ica")] {
+        let drawn = references[name].as_f64().unwrap();
+        assert!((drawn - median(method)).abs() <= 5e-4, "{name}: {drawn}");
+    }
+}

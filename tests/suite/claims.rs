@@ -203,11 +203,12 @@ grid: { views.masking_prob: [0.25, 0.5], data.latents.sparsity: [0.1, 0.3] }
 seeds: 1..2
 panels: []
 map: { x: views.masking_prob, y: data.latents.sparsity }
+outcomes: { color: views.masking_prob, fill: data.latents.sparsity, references: { PCA: 0.5 } }
 distribution: [min_cosine]
 ";
     let workbench = Workbench::new(&sweep);
     workbench.landscape(&["figures", "experiments/tiny.yaml"]).success().stdout(contains("plots/tiny-effects.png"));
-    for name in ["tiny-effects", "tiny-map", "tiny-distribution"] {
+    for name in ["tiny-effects", "tiny-map", "tiny-outcomes", "tiny-distribution"] {
         assert!(workbench.folder.path().join(format!("plots/{name}.png")).is_file(), "{name}");
     }
     assert!(!workbench.folder.path().join("plots/tiny.png").exists(), "no curves are asked for");

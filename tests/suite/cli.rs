@@ -282,6 +282,15 @@ fn wrong_columns_are_refused_before_the_first_epoch() {
         &run,
         &["map.measure"],
     );
+    let outcomes = |of: &str| {
+        let grid = "grid: { train.lr: [0.1, 0.2], data.p: [12] }";
+        TINY.replace("table:", &format!("{grid}\noutcomes: {{ {of} }}\ntable:"))
+            .replace("published: { NCL", "published: { \"NCL, lr 0.1, p 12\"")
+    };
+    refused(&outcomes("color: train.rl"), &run, &["outcomes.color", "did you mean `train.lr`?"]);
+    refused(&outcomes("color: train.lr"), &run, &["neither color nor fill says data.p"]);
+    refused(&outcomes("color: train.lr, fill: data.p"), &run, &["outcomes.fill: data.p must have two values"]);
+    refused(&outcomes("color: data.p, fill: train.lr, references: { PCA: 2 }"), &run, &["PCA: 2 is no max-cosine"]);
     let table = |columns: &str| TINY.replace("[max_cosine, min_cosine]", columns);
     refused(&table("[max_cosine, los]"), &run, &["tiny.yaml:13", "table.columns[1]"]);
     refused(&table("[max_cosine]"), &run, &["tiny.yaml:13", "table.published.NCL", "2 cells for 1 columns"]);
