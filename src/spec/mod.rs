@@ -48,7 +48,7 @@ pub use open::{OpenSetting, OpenSettings, Reading};
 pub(crate) use optimizer::recorded as optimizer_tests;
 pub use optimizer::{Memory, Optimizer, Schedule};
 pub use panel::PanelSpec;
-pub use plan::{check_names, plan_all, plan_file};
+pub use plan::{PlannedExperiment, check_names, plan_all, plan_file};
 pub use planned_run::PlannedRun;
 pub use registered::{Registered, Registration, Statistic};
 pub use resolve::{defaults, resolve};
