@@ -133,7 +133,7 @@ impl Config {
             };
             check(&key, &value).map_err(|reason| fail(format!("{key}: {reason}")))?;
             if key == "lr" {
-                lr = None; // of two keys that are alike, the later one counts
+                lr = None; // of a key that occurs twice, the later value counts
             }
             // Optional settings may be None; a truth value of None is false.
             let value = match (&value, default) {
@@ -158,7 +158,7 @@ fn entries(text: &str, file: &str) -> Result<Vec<(String, usize, Node)>> {
     }
 }
 
-/// What no setting of theirs can be, or only one that nothing reads.
+/// What no setting of theirs can be, except one that nothing reads.
 enum Odd {
     /// An infinite float, or one that is no number.
     NonFinite(f64),

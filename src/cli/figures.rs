@@ -7,12 +7,7 @@ use super::{
     plot::Look,
     run::train_share,
 };
-use crate::{
-    logs::tell,
-    output::say,
-    runner::ProgressMode,
-    spec::{Experiment, PlannedRun},
-};
+use crate::{logs::tell, output::say, runner::ProgressMode, spec::PlannedExperiment};
 
 /// Train what is missing and draw every figure and table of the given experiments
 #[derive(Debug, clap::Args)]
@@ -33,7 +28,7 @@ impl Args {
         faults.after(self.train_and_draw(&plans))
     }
 
-    fn train_and_draw(self, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<()> {
+    fn train_and_draw(self, plans: &[PlannedExperiment]) -> Result<()> {
         train_share(plans, &self.settings, &self.computing)?;
         let drawn = self.look.drawing(&self.settings).draw_recorded(plans)?;
         print_paths(&drawn.files, self.computing.progress)?;

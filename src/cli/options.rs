@@ -15,7 +15,7 @@ use crate::{
     input_error,
     logs::Logging,
     runner::{self, DeviceChoice, EngineChoice, IndexChoice, Pieces, ProgressMode, ShardChoice, Share},
-    spec::{Experiment, OpenSettings, Overrides, PlannedRun, Seeds, check_names, plan_all, plan_file},
+    spec::{OpenSettings, Overrides, PlannedExperiment, PlannedRun, Seeds, check_names, plan_all, plan_file},
 };
 
 /// Which experiments, what to change in them, and where results lie.
@@ -57,19 +57,19 @@ pub const QUICK_EPOCHS: u64 = 500;
 
 impl Settings {
     /// The experiments and their runs.
-    pub fn plans(&self) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+    pub fn plans(&self) -> Result<Vec<PlannedExperiment>> {
         plan_all(&self.files, &self.overrides()?)
     }
 
     /// The same with more settings changed, as by `--set`.
-    pub fn plans_with(&self, sets: &[String]) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+    pub fn plans_with(&self, sets: &[String]) -> Result<Vec<PlannedExperiment>> {
         let mut overrides = self.overrides()?;
         sets.iter().try_for_each(|assignment| overrides.set(assignment))?;
         plan_all(&self.files, &overrides)
     }
 
     /// The experiments of the files that are sound, with the faults of the others.
-    pub fn sound_plans(&self) -> Result<(Vec<(Experiment, Vec<PlannedRun>)>, Faults)> {
+    pub fn sound_plans(&self) -> Result<(Vec<PlannedExperiment>, Faults)> {
         let overrides = self.overrides()?;
         check_names(&self.files)?;
         Faults::apart(&self.files, |file| plan_file(file, &overrides))
@@ -93,7 +93,7 @@ impl Settings {
     }
 
     /// The runs of the experiments under every value of what the text leaves open, one changed at a time, beside `plans`.
-    pub fn with_readings(&self, plans: &mut [(Experiment, Vec<PlannedRun>)], list: &Path) -> Result<()> {
+    pub fn with_readings(&self, plans: &mut [PlannedExperiment], list: &Path) -> Result<()> {
         let (open, overrides) = (OpenSettings::read(list)?, self.overrides()?);
         for (experiment, runs) in plans {
             runs.extend(open.further_runs(experiment, &overrides, runs)?);

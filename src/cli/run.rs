@@ -8,7 +8,7 @@ use crate::{
     output::say,
     record,
     runner::{self, Options},
-    spec::{Experiment, PlannedRun, Registration},
+    spec::{PlannedExperiment, PlannedRun, Registration},
 };
 
 /// Train every run of the given experiments that is not recorded yet
@@ -50,7 +50,7 @@ impl Args {
         faults.after(self.train(plans))
     }
 
-    fn train(&self, mut plans: Vec<(Experiment, Vec<PlannedRun>)>) -> Result<()> {
+    fn train(&self, mut plans: Vec<PlannedExperiment>) -> Result<()> {
         if let Some(list) = &self.open {
             self.settings.with_readings(&mut plans, list)?;
         }
@@ -62,7 +62,7 @@ impl Args {
 }
 
 /// Trains this process's part of the plans, and leaves the plans beside the results.
-pub fn train_share(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {
+pub fn train_share(plans: &[PlannedExperiment], settings: &Settings, computing: &Computing) -> Result<()> {
     let runs = runner::whole_plan(plans);
     let places = computing.places(&runs)?;
     if places.len() < runs.len() {
@@ -148,7 +148,7 @@ pub fn kept_from_other_code(runs: usize) -> String {
     )
 }
 
-fn dry_run(plans: &[(Experiment, Vec<PlannedRun>)], settings: &Settings, computing: &Computing) -> Result<()> {
+fn dry_run(plans: &[PlannedExperiment], settings: &Settings, computing: &Computing) -> Result<()> {
     let runs = runner::whole_plan(plans);
     let options = computing.options(settings.results.clone());
     let places = computing.places(&runs)?;

@@ -9,7 +9,7 @@ use crate::{
     output::{self, say},
     record,
     runner::{RunState, SweepStatus},
-    spec::{Experiment, PlannedRun},
+    spec::PlannedExperiment,
 };
 
 /// Show how far sweeps are, from the folder of results alone
@@ -47,7 +47,7 @@ impl Args {
             [] if self.settings.files.is_empty() => SweepStatus::of_folder(&self.settings.results),
             [] => {
                 let plans = self.settings.plans()?;
-                let of = |(experiment, runs): &(Experiment, Vec<PlannedRun>)| {
+                let of = |(experiment, runs): &PlannedExperiment| {
                     SweepStatus::of_runs(&self.settings.results, &experiment.name, runs)
                 };
                 plans.iter().map(of).collect()

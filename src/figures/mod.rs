@@ -30,7 +30,7 @@ use crate::{
     metrics::{Chance, chance},
     plots::{Band, DotsGrid, FileFormat, HeatmapGrid, LineStyle, StripsGrid},
     record::{ExperimentRecord, Metrics, digest, is_recorded, read_metrics, run_folder, write_whole},
-    spec::{Experiment, Ink, PanelSpec, PlannedRun, RunSpec},
+    spec::{Experiment, Ink, PanelSpec, PlannedExperiment, PlannedRun, RunSpec},
 };
 
 /// How and where an experiment is drawn.
@@ -84,7 +84,7 @@ struct Series {
 
 impl Drawing {
     /// Draws each experiment whose runs are all recorded, and says what the others lack.
-    pub fn draw_recorded(&self, plans: &[(Experiment, Vec<PlannedRun>)]) -> Result<Drawn> {
+    pub fn draw_recorded(&self, plans: &[PlannedExperiment]) -> Result<Drawn> {
         let mut drawn = Drawn::default();
         for (experiment, runs) in plans {
             let mut absent = runs.iter().filter(|run| !is_recorded(&self.results, run));

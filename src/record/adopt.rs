@@ -1,4 +1,4 @@
-//! What one experiment has trained, another with the same settings need not train again.
+//! What one experiment has trained need not be trained again by another with the same settings.
 
 use std::{
     collections::HashMap,
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::spec::PlannedRun;
 
-/// Records the runs that another experiment of these results holds with the same settings, by copies of its records under
-/// the runs' own names. Taken over is only what is whole, was made by this program's own sources from start to end, and is
-/// `wanted`. Returns how many runs were.
+/// Records the runs that another experiment of these results holds with the same settings, by copying its records under
+/// the runs' own names. A record is taken over only if it is whole, was made by this program's own sources from start to
+/// end, and is `wanted`. Returns the number of runs taken over.
 ///
 /// # Errors
 /// A record cannot be written.

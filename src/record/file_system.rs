@@ -27,17 +27,17 @@ pub enum Reach {
     Nodes,
     /// Processes of the same node alone, until an administrator does this.
     Node(&'static str),
-    /// The mount does not tell.
+    /// The mount does not say.
     Unknown,
 }
 
 impl FileSystem {
-    /// The file system of a folder; none where the system does not tell.
+    /// The file system of a folder; none where the system does not say.
     pub fn of(folder: &Path) -> Option<Self> {
         find(&fs::read("/proc/self/mountinfo").ok()?, &folder.canonicalize().ok()?)
     }
 
-    /// How far locks of `fcntl` reach, which leases are.
+    /// How far leases reach, which are locks of `fcntl`.
     pub fn reach(&self) -> Reach {
         let has = |option: &str| self.options.split(',').any(|given| given == option);
         match self.kind.as_str() {

@@ -40,7 +40,7 @@ struct Note {
     heard: BTreeMap<usize, u64>,
     /// Whether the others' locks kept it out.
     locked: BTreeMap<usize, bool>,
-    /// It needs the others no more.
+    /// It no longer needs the others.
     done: bool,
 }
 
@@ -53,7 +53,7 @@ pub fn node() -> String {
 /// the others'. Returns what became of the others, in their order; none where the file system has no locks at all.
 ///
 /// # Errors
-/// Nothing can be written there, files do not change hands whole, or the others do not come in this time.
+/// Nothing can be written there, files do not change hands whole, or the others do not appear in time.
 pub fn meet(folder: &Path, number: usize, of: usize, patience: Duration) -> Result<Option<Vec<Met>>> {
     let workspace = Workspace::of(folder, PLACE);
     workspace.create()?;
@@ -88,7 +88,7 @@ pub fn meet(folder: &Path, number: usize, of: usize, patience: Duration) -> Resu
             replace(&path(number), &note).with_context(|| format!("cannot write {}", path(number).display()))?;
             written = Some(note.clone());
         }
-        // The first stays until nobody reads any more, and cleans up.
+        // The first stays until nobody reads any longer, then cleans up.
         if note.done && (number > 1 || all_done) {
             break;
         }
@@ -111,7 +111,7 @@ pub fn meet(folder: &Path, number: usize, of: usize, patience: Duration) -> Resu
     Ok(has_locks.then(|| met.into_values().collect()))
 }
 
-/// As records are written: under another name, then renamed. Nothing is done after that, as the reader may remove all.
+/// Writes as records are written: under another name, then renamed. Nothing follows, as the reader may remove it all.
 fn replace(path: &Path, note: &Note) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(&serde_json::to_vec(note)?)?;
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn each_is_kept_out_by_all_others() {
         let folder = tempfile::tempdir().unwrap();
-        // What a probe that was killed left behind: it hears nobody, and nobody asks for its locks.
+        // What a killed probe left behind: it hears nobody, and nobody asks for its locks.
         let old = Note { node: "old".into(), mark: 1, heard: [(1, 7)].into(), locked: [(1, true)].into(), done: true };
         let workspace = Workspace::of(folder.path(), PLACE);
         workspace.create().unwrap();

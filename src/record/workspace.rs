@@ -11,9 +11,9 @@ use super::{Leases, durable, origin, regular};
 
 /// Where the runs of an experiment lie until they are finished: `results/<experiment>/.unfinished/`.
 ///
-/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, `<run>.begun` for a large run without a checkpoint, `<run>.<random>.tmp` while something is being written, and for an
-/// instant `<run>.older`, the last checkpoint while a cohort's new ones take its place, and `<run>.<random>.finished`,
-/// records that are whole and not yet in their place.
+/// It holds `lock`, `<run>.checkpoint`, `<run>.failed`, `<run>.begun` for a large run without a checkpoint, and
+/// `<run>.<random>.tmp` while something is being written. For an instant it also holds `<run>.older`, the last checkpoint
+/// while a cohort's new ones take its place, and `<run>.<random>.finished`, records that are whole but not yet in place.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     folder: PathBuf,
@@ -38,7 +38,7 @@ pub enum Entry {
     Begun(String),
     /// Being written by the process that trains the run, or left by one that was killed.
     Temporary(String),
-    /// Records of this and other runs, whole and not yet in their place.
+    /// Records of this and other runs, whole but not yet in place.
     Finished(String),
 }
 

@@ -30,7 +30,7 @@ pub fn faster(runs: &[&PlannedRun], is_todo: impl Fn(&PlannedRun) -> bool, optio
     }
     let gpu = Device::Cuda(GPU);
     let todo: Vec<_> = runs.iter().copied().filter(|run| is_todo(run)).collect();
-    // What no engine of this choice trains there, the CPU may.
+    // The CPU may train what no engine of this choice trains there.
     let groups = match cohorts::group(runs, is_todo, options, gpu) {
         Ok(groups) => groups,
         Err(error) => return on_cpu(format!("{error:#}")),

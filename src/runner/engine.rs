@@ -1,3 +1,5 @@
+//! Which of the two engines trains a run, and how it is built.
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use anyhow::{Result, ensure};
@@ -76,7 +78,7 @@ const FUSED: &str = "the fused engine trains float32, with a loss that has a ker
 
 const NEEDS_TORCH: &str = "a build with libtorch is needed: run `make build TORCH=lean`";
 
-/// Whether the fused engine trains a run on a device, or what keeps it from that.
+/// Whether the fused engine trains a run on a device, or why not.
 fn fused(spec: &RunSpec, device: Device) -> Result<(), String> {
     match device {
         Device::Cpu if FusedEngine::supports(spec) => Ok(()),
@@ -133,7 +135,7 @@ pub fn build(kind: EngineKind, members: &[Member], device: Device) -> Result<Box
     build_with_loss(kind, members, members[0].spec.loss.shared(), device)
 }
 
-/// The same with a loss of the caller's instead of the settings'.
+/// The same with the caller's loss instead of the settings'.
 pub fn build_with_loss(
     kind: EngineKind,
     members: &[Member],

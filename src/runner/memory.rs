@@ -131,12 +131,12 @@ pub fn ensure(what: &str, bytes: f64) -> Result<()> {
 }
 
 /// Lets the allocator keep what is freed, for this process: a step of autograd with NT-Xent allocates and frees blocks of
-/// megabytes again and again, and glibc gives each back to the system and has its pages zeroed anew, a third of such a
+/// megabytes again and again, and glibc returns each to the system and has its pages zeroed again, a third of such a
 /// step's time. What a run needs at its peak stays the same.
 pub fn keep_freed_blocks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        // The greatest threshold that glibc takes on 64 bits.
+        // The largest threshold that glibc accepts on 64 bits.
         const LARGEST: libc::c_int = 32 << 20;
         // SAFETY: sets two parameters of the allocator, which may be done at any time.
         unsafe {

@@ -49,7 +49,7 @@ pub struct Work<'a> {
     pub recorded: Vec<&'a PlannedRun>,
     /// Runs that another process has failed at in the meantime.
     pub failed: Vec<(&'a PlannedRun, FailureNote)>,
-    /// Runs whose leases cannot be asked for.
+    /// Runs that could not be leased, other than because another process holds them.
     pub blocked: Vec<(&'a PlannedRun, anyhow::Error)>,
 }
 

@@ -17,7 +17,7 @@ use indexmap::IndexMap;
 use super::{DeviceChoice, cost, gpu_memory, slurm_task::SlurmTask};
 use crate::{
     input_error,
-    spec::{Experiment, PlannedRun},
+    spec::{PlannedExperiment, PlannedRun},
     train,
 };
 
@@ -178,7 +178,7 @@ impl Share {
 }
 
 /// The runs of several experiments as one plan. A run that two of them name appears once.
-pub fn whole_plan(plans: &[(Experiment, Vec<PlannedRun>)]) -> Vec<PlannedRun> {
+pub fn whole_plan(plans: &[PlannedExperiment]) -> Vec<PlannedRun> {
     let mut seen = HashSet::new();
     let runs = plans.iter().flat_map(|(_, runs)| runs);
     runs.filter(|run| seen.insert((&run.experiment, &run.id))).cloned().collect()

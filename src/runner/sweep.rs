@@ -91,9 +91,9 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// The sweep was asked to stop before it was done.
     pub interrupted: Option<Interrupted>,
-    /// Runs not begun, since nothing more can be written.
+    /// Runs not begun because nothing more can be written.
     pub stopped: usize,
-    /// The device does not compute any more.
+    /// The device no longer computes.
     pub lost: Option<LostDevice>,
     /// Times that a cohort was saved in the middle.
     pub saves: usize,
@@ -300,7 +300,7 @@ impl<'a> Sweep<'a> {
         self.note(|outcome| outcome.failures.push(Failure { run: run.to_string(), error }));
     }
 
-    /// Runs were saved midway, since the sweep was asked to stop.
+    /// Runs were saved midway because the sweep was asked to stop.
     pub fn note_saved(&self, runs: usize) {
         let none = Interrupted { saved: 0, left: 0, progressed: false };
         self.note(|outcome| outcome.interrupted.get_or_insert(none).saved += runs);

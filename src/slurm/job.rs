@@ -62,7 +62,7 @@ pub struct Job {
 /// How a task calls this program.
 #[derive(Clone, Debug)]
 pub enum Program {
-    /// By a copy of this file beside the scripts: a program that is built anew while the job waits does not change the job.
+    /// By a copy of this file beside the scripts: rebuilding the program while the job waits does not change the job.
     Copied(PathBuf),
     /// By these words.
     Words(Vec<String>),

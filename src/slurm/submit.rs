@@ -1,3 +1,5 @@
+//! Handing scripts to sbatch.
+
 use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};

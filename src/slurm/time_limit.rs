@@ -1,3 +1,5 @@
+//! Time limits in Slurm's spellings.
+
 use std::{fmt, str::FromStr, time::Duration};
 
 /// A time limit as Slurm writes it: `minutes`, `minutes:seconds`, `hours:minutes:seconds`, `days-hours`,

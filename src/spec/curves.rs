@@ -1,4 +1,4 @@
-//! The curves of an experiment: an arm at a point of the grid each, and how they are called.
+//! The curves of an experiment, each an arm at a point of the grid, and their names.
 
 use anyhow::Result;
 use indexmap::IndexSet;

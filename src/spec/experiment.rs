@@ -64,7 +64,7 @@ pub struct Experiment {
     /// Panels of curves, each of a column of `metrics.csv` or several; no curves are drawn if there are none.
     #[serde(default = "main_panels")]
     pub panels: Vec<PanelSpec>,
-    /// How arms are called and coloured in pictures of curves.
+    /// Names and colours of arms in pictures of curves.
     #[serde(default)]
     pub look: IndexMap<String, ArmLook>,
     /// Final values over two of the grid's paths.
@@ -158,7 +158,7 @@ impl Experiment {
         Ok((experiment, lines))
     }
 
-    /// The same without the table of its `fit`, which lies in another file: files may name each other, or themselves.
+    /// The same without the table of its `fit`, which lies in another file: files may name each other, or even themselves.
     pub(super) fn read_alone(path: &Path) -> Result<(Self, Lines)> {
         let name = name(path)?;
         let Extended { tree, lines, own } = extends::read(path)?;
@@ -204,7 +204,7 @@ impl Experiment {
         Ok(())
     }
 
-    /// Drops claims about arms that this experiment does not have, having been varied, and says so.
+    /// Drops claims about arms that this variant does not have, and says so.
     pub(super) fn drop_claims(&mut self) {
         let mut claims = std::mem::take(&mut self.claims);
         claims.retain(|claim| {
@@ -217,7 +217,7 @@ impl Experiment {
         self.claims = claims;
     }
 
-    /// Checks what the file says against itself.
+    /// Checks that the file does not contradict itself.
     fn finish(&self) -> Result<(), Fault> {
         for (place, panel) in self.panels.iter().enumerate() {
             panel.check(&format!("panels[{place}]"))?;

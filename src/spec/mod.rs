@@ -50,7 +50,7 @@ pub(crate) use optimizer::recorded as optimizer_tests;
 pub use optimizer::{Memory, Optimizer, Schedule};
 pub use outcomes::OutcomesSpec;
 pub use panel::PanelSpec;
-pub use plan::{check_names, plan_all, plan_file};
+pub use plan::{PlannedExperiment, check_names, plan_all, plan_file};
 pub use planned_run::PlannedRun;
 pub use registered::{Registered, Registration, Statistic};
 pub use resolve::{defaults, resolve};

@@ -23,11 +23,14 @@ use crate::input_error;
 /// Runs of one experiment, at most.
 const MOST_RUNS: usize = 100_000;
 
+/// An experiment with all of its runs, in the order of its arms, its grid and its seeds.
+pub type PlannedExperiment = (Experiment, Vec<PlannedRun>);
+
 /// Reads several experiment files and plans their runs.
 ///
 /// # Errors
 /// As [`check_names`] and [`plan_file`].
-pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
+pub fn plan_all(files: &[PathBuf], overrides: &Overrides) -> Result<Vec<PlannedExperiment>> {
     check_names(files)?;
     files.iter().map(|file| plan_file(file, overrides)).collect()
 }
@@ -57,7 +60,7 @@ pub fn check_names(files: &[PathBuf]) -> Result<()> {
 ///
 /// # Errors
 /// Input errors that name the file, the line and the key, or the flag.
-pub fn plan_file(file: &Path, overrides: &Overrides) -> Result<(Experiment, Vec<PlannedRun>)> {
+pub fn plan_file(file: &Path, overrides: &Overrides) -> Result<PlannedExperiment> {
     let (mut experiment, lines) = Experiment::read(file)?;
     let mut runs = experiment.plan(&lines, overrides)?;
     let without = |experiment: &Experiment| experiment.plan(&lines, &overrides.without_layers());

@@ -1,4 +1,4 @@
-//! One run of an experiment.
+//! A run as its experiment plans it.
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ pub struct PlannedRun {
     pub experiment: String,
     /// Name of its folder: readable labels and the hash of its settings.
     pub id: String,
-    /// What tells its curve from the others: arm and grid values. Runs that differ in the seed only share it.
+    /// What tells its curve from the others: arm and grid values. Runs that differ only in the seed share it.
     pub label: String,
     /// Place of its arm among the experiment's arms.
     pub arm: usize,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::{Bound, Experiment, Fault, Lines, Moment, Overrides, PlannedRun, Seeds, file::read_yaml};
+use super::{Bound, Experiment, Fault, Lines, Moment, Overrides, PlannedExperiment, Seeds, file::read_yaml};
 use crate::{
     fault::{ensure, positive, unknown},
     metrics::{column, column_keys},
@@ -112,8 +112,8 @@ impl Registration {
     ///
     /// # Errors
     /// [`InputError`](super::InputError) where an experiment is none, or lacks a curve that a claim names.
-    pub fn plan(&self) -> Result<Vec<(Experiment, Vec<PlannedRun>)>> {
-        let mut plans: Vec<(Experiment, Vec<PlannedRun>)> = vec![];
+    pub fn plan(&self) -> Result<Vec<PlannedExperiment>> {
+        let mut plans: Vec<PlannedExperiment> = vec![];
         for claim in &self.claims {
             let (experiment, lines) = Experiment::read(&claim.experiment)?;
             let curves = experiment.curves(claim.of.as_deref());

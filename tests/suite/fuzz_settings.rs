@@ -11,7 +11,7 @@ use contrastive_landscape::{
         self, DeviceChoice, EngineChoice, IndexChoice, Pieces, ProgressMode, Shard, ShardChoice, Share, whole_plan,
     },
     slurm::TimeLimit,
-    spec::{Experiment, Overrides, PlannedRun, Seeds},
+    spec::{Experiment, Overrides, PlannedExperiment, Seeds},
 };
 use proptest::prelude::*;
 
@@ -135,7 +135,7 @@ fn plan(experiment: &Path, overrides: &Overrides) -> Result<()> {
 }
 
 /// The shards of a plan hold each run once.
-fn covers_once(plans: &[(Experiment, Vec<PlannedRun>)], of: usize) {
+fn covers_once(plans: &[PlannedExperiment], of: usize) {
     let runs = whole_plan(plans);
     for pieces in [Pieces::Runs, Pieces::Cohorts(2), Pieces::Cohorts(512)] {
         let mut seen = vec![0; runs.len()];

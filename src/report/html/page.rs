@@ -53,7 +53,7 @@ pub fn controls() -> Markup {
 pub struct Entry {
     address: String,
     text: String,
-    /// Whether it belongs to the one before that is not.
+    /// Whether it lies below the last one that does not.
     within: bool,
 }
 
@@ -63,7 +63,7 @@ impl Entry {
         Self { address: address.into(), text: text.into(), within: false }
     }
 
-    /// The same below the one before.
+    /// The same, one level down.
     pub fn within(self) -> Self {
         Self { within: true, ..self }
     }

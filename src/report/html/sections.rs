@@ -10,7 +10,7 @@ use crate::{
     spec::PlannedRun,
 };
 
-/// A figure with its protocols beside each other.
+/// A figure with its protocols side by side.
 pub fn figure_section(figure: &Figure) -> Markup {
     html! {
         section.figure id=(figure.name()) {

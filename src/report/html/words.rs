@@ -3,8 +3,8 @@
 use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_html};
 
-/// An experiment's own words. They are text from a file: no markup of theirs becomes part of the page, and no link runs
-/// anything. Tables are those of Markdown, each cell with the name of its column for pages too narrow for rows.
+/// An experiment's own words. They come from a file: none of their markup becomes part of the page, and no link runs
+/// anything. Tables are Markdown's; each cell bears the name of its column, for pages too narrow for rows.
 pub fn markdown(text: &str) -> Markup {
     let events: Vec<Event> = Parser::new_ext(text, Options::ENABLE_TABLES).map(tame).collect();
     let mut names: Vec<String> = Vec::new();
@@ -46,7 +46,7 @@ pub fn markdown(text: &str) -> Markup {
     PreEscaped(out)
 }
 
-/// The beginning of a cell that says its column's name.
+/// The beginning of a cell that bears its column's name.
 fn label(name: &str) -> Markup {
     let whole = html! { td data-label=(name) {} }.into_string();
     PreEscaped(whole.trim_end_matches("</td>").to_string())
@@ -68,7 +68,7 @@ fn tame(event: Event<'_>) -> Event<'_> {
 
 /// Where a link may lead: to the web, to another place of the page, to a file beside it.
 fn harmless(address: CowStr) -> CowStr {
-    // A browser passes over control characters and spaces before a scheme, and over line ends within.
+    // Browsers ignore control characters and spaces before a scheme, and line ends within it.
     let bare: String = address.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
     let scheme = bare.split(['/', '#', '?']).next().and_then(|start| start.split_once(':'));
     match scheme {
