@@ -141,10 +141,7 @@ registered: build ## Judge the registered claims on the seeds fixed for them (58
 atlas: build ## Which objective finds the dictionary: train, draw and judge the atlas (616 runs, 15 minutes on 2 cores)
 	@echo "== training what is missing of the atlas' 616 runs, 15 minutes on 2 cores: interrupt and repeat at will"
 	$(LANDSCAPE) figures $(ATLAS) $(RUN_FLAGS)
-	$(LANDSCAPE) claims $(ATLAS) --results $(RESULTS) --format md > docs/atlas-claims.md
-	$(LANDSCAPE) query --of $(shell echo $(basename $(notdir $(ATLAS))) | tr " " ,) --format csv \
-	  --columns experiment,label,seed,min_cosine,median_cosine,max_cosine,atoms_found,steps_to_found,loss_mean,run \
-	  --results $(RESULTS) > docs/atlas-runs.csv
+	$(LANDSCAPE) report $(ATLAS) --results $(RESULTS) --plots $(PLOTS) --out docs/atlas
 
 .PHONY: sweeps
 sweeps: build ## Run the sweeps that explain what does not reproduce (2 hours on 2 cores)

@@ -3,7 +3,7 @@
 //! A linear layer's forward pass is `Z = W A`, its backward pass `dW += dZ A^T` and `dA = W^T dZ`, with A `(p, B)` and
 //! Z `(m, B)` feature-major: transposes are views, nothing is copied.
 
-use gemm::Parallelism;
+use gemm_common::Parallelism;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// `C = A B`: `(m, k)` times `(k, n)`.
@@ -21,9 +21,13 @@ fn gemm(a: ArrayView2<f32>, b: ArrayView2<f32>, mut c: ArrayViewMut2<f32>, accum
     assert_eq!((b.nrows(), c.dim()), (k, (m, n)), "shapes of a product");
     let (&[a_row, a_column], &[b_row, b_column]) = (a.strides(), b.strides()) else { unreachable!("two axes") };
     let &[c_row, c_column] = c.strides() else { unreachable!("two axes") };
+    // The kernels fill columns: where C has rows, its transpose is C^T = B^T A^T.
+    if c_column < c_row {
+        return gemm(b.t(), a.t(), c.reversed_axes(), accumulate);
+    }
     // SAFETY: the views' own shapes and strides, checked against each other above; `c` is borrowed exclusively.
     unsafe {
-        gemm::gemm(
+        gemm_f32::gemm::f32::get_gemm_fn()(
             m,
             n,
             k,

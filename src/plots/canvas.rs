@@ -5,12 +5,13 @@
 //! enough: PNGs four times, then averaged (which also smooths every edge), SVGs ten times, with a view box that shrinks
 //! them.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
-use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::style::RGBColor;
 
 use super::format::FileFormat;
@@ -212,10 +213,12 @@ impl Canvas {
         let pixels = (ENLARGED * ENLARGED) as u32;
         let small: Vec<u8> = sums.iter().map(|sum| ((sum + pixels / 2) / pixels) as u8).collect();
 
-        let size = (width as u32, height as u32);
-        let mut file = BitMapBackend::new(path, size);
-        file.blit_bitmap((0, 0), size, &small)?;
-        Ok(file.present()?)
+        let mut file = png::Encoder::new(BufWriter::new(File::create(path)?), width as u32, height as u32);
+        file.set_color(png::ColorType::Rgb);
+        file.set_adaptive_filter(png::AdaptiveFilterType::Adaptive);
+        let mut writer = file.write_header()?;
+        writer.write_image_data(&small)?;
+        Ok(writer.finish()?)
     }
 
     fn svg(&self) -> Result<String> {

@@ -80,7 +80,10 @@ impl Heatmap {
             0.25.. => (size * 4.0).floor() / 4.0,
             _ => size,
         };
-        let cell = (whole(stretched(wide)), whole(stretched(tall)));
+        // Wide enough for all labels of columns, where that is possible.
+        let named = self.column_ticks.iter().map(|(_, label)| column_width(label).ceil()).fold(0.0, f64::max);
+        let named = if named <= wide.min(MAX_ASPECT * square) { named } else { 0.0 };
+        let cell = (whole(stretched(wide).max(named)), whole(stretched(tall)));
         let (map_width, map_height) = (cell.0 * columns as f64, cell.1 * rows as f64);
         // The label and the colour bar of a low map reach beyond it on both sides.
         let label = y_label.iter().map(|line| Font::regular(AXIS_LABEL).width(line)).fold(0.0, f64::max);
@@ -89,7 +92,7 @@ impl Heatmap {
 
         let row_ticks = with_room(row_ticks, cell.1, |_| 1.1 * TICK);
         let column_ticks = ticks(&self.column_ticks, columns, map_width);
-        let column_ticks = with_room(column_ticks, cell.0, |label| tick_font().width(label) + 0.7 * TICK);
+        let column_ticks = with_room(column_ticks, cell.0, column_width);
         let x_label = Font::regular(AXIS_LABEL).wrap(&self.x_label, 0.8 * width);
         Layout { map, cell, row_ticks, column_ticks, x_label, y_label, bar }
     }
@@ -109,6 +112,11 @@ impl Heatmap {
         let fit = texts.iter().all(|(.., text)| tick_font().width(text) + 4.0 <= cell.0);
         if fit { texts } else { Vec::new() }
     }
+}
+
+/// Room that a column's label needs.
+fn column_width(label: &str) -> f64 {
+    tick_font().width(label) + 0.7 * TICK
 }
 
 /// The labels given, or round indices.

@@ -65,6 +65,13 @@ impl Report {
         Ok(report)
     }
 
+    /// The question that it answers.
+    pub fn title(&self) -> &'static str {
+        let papers = |figure: &Figure| figure.variants.iter().any(|variant| !variant.entry.experiment.paper.is_empty());
+        let explains = self.registered.is_some() || self.figures.is_empty();
+        if explains || self.figures.iter().any(papers) { "Does the paper reproduce?" } else { "What was found" }
+    }
+
     /// The protocols that occur, with that of the paper's text first.
     pub fn protocols(&self) -> Vec<&str> {
         let mut protocols: Vec<&str> = Vec::new();
@@ -106,9 +113,10 @@ impl Figure {
         &self.variants[0].entry.experiment.name
     }
 
-    /// Where the paper shows it.
+    /// Where the paper shows it, or the title of an experiment that the paper does not have.
     pub fn source(&self) -> &str {
-        &self.variants[0].entry.experiment.paper
+        let experiment = &self.variants[0].entry.experiment;
+        if experiment.paper.is_empty() { &experiment.title } else { &experiment.paper }
     }
 
     /// Every claim of the figure under each of the protocols.
@@ -119,7 +127,8 @@ impl Figure {
             for outcome in &variant.outcomes {
                 let says = outcome.claim.says.as_str();
                 let at = rows.iter().position(|row| row.says == says).unwrap_or_else(|| {
-                    rows.push(Row { says, source: &outcome.source, outcomes: vec![None; protocols.len()] });
+                    let source = if outcome.source.is_empty() { self.source() } else { &outcome.source };
+                    rows.push(Row { says, source, outcomes: vec![None; protocols.len()] });
                     rows.len() - 1
                 });
                 if let Some(place) = place {

@@ -53,7 +53,7 @@ pub fn render(report: &Report) -> String {
     entries.push(Entry::new("#figures", "Figure by figure"));
     entries.extend(report.figures.iter().map(|figure| titled(&figure.variants[0]).within()));
     entries.push(Entry::new("#provenance", "Where the numbers come from"));
-    page(TITLE, about(), controls(), contents(&entries), body)
+    page(report.title(), about(), controls(), contents(&entries), body)
 }
 
 /// The title of the first page.
