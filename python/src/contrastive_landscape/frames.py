@@ -18,7 +18,8 @@ def frame(results: str | os.PathLike[str], *, curves: bool = False) -> pd.DataFr
     A row is a run, or with `curves` a measured epoch of a run. The columns are `experiment`, `run`, `label`, the settings by
     their dotted path (`train.lr`, `loss.kind`) and what was measured under the names of `metrics.csv`; without `curves`,
     that is the last row, in which a column that shares its name with a group of settings is called `end.loss`. These are
-    the columns of `landscape results table`, `--curves` included.
+    the columns of `landscape results table`, `--curves` included, but for those that the program works out when it reads
+    a run: `chance_cosine` and `steps_to_found`.
     """
     rows = [_curve(run) if curves else pd.DataFrame([_row(run)]) for run in files.runs(Path(results))]
     return pd.concat(rows, ignore_index=True)
